@@ -35,6 +35,7 @@ TAGS = {
     "replies": "Replies of MPs to a campaign.",
     "preferences": "Which emails a supporter gets.",
     "postcodes": "The constituency and the MP of a postcode.",
+    "organisation": "The key's organisation: who it is, its privacy notice, logo and pictures.",
     "partners": "Organisations whose sites bring signatures, with counts of those.",
     "keys": "The API keys of an organisation and its partners, and revoking one.",
     "webhooks": "Notifications about events, by Standard Webhooks or REST hooks.",

@@ -24,6 +24,7 @@ from api.v1 import (
     tally_events,
     targets,
 )
+from api.v1.identity import organisations, pictures
 from api.v1.letters import letter_answers, letter_queue, letter_variants, letters
 from api.v1.webhooks import rest_hooks, webhook_deliveries, webhooks
 
@@ -54,6 +55,8 @@ for part in (
     campaign_feeds,
     partners,
     api_keys,
+    organisations,
+    pictures,
 ):
     router.include_router(part.router, prefix="/v1", responses=problems())
 for part in (health, oembed, parliament_petitions):

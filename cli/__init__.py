@@ -63,6 +63,12 @@ class _Lobby(LazyGroup):
         "petition": Entry("cli.campaigns", "petition", "Petitions of all campaigns."),
         "partner": Entry("cli.partners", "app", "Partners, whose sites post signatures."),
         "key": Entry("cli.api_keys", "app", "Keys for the API."),
+        "accessibility": Entry(
+            "cli.accessibility",
+            "app",
+            "Publish an accessibility statement in place of the general one.",
+            is_group=False,
+        ),
         "secret": Entry("cli.secret_keys", "app", "The secret key and its rotation."),
         "config": Entry("cli.config", "app", "Settings of this installation."),
     }

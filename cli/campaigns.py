@@ -1,21 +1,30 @@
-"""`lobby campaign` and `lobby petition`: what there is, and how far it is."""
+"""`lobby campaign` and `lobby petition`: what there is, how far it is, and how it looks."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cli import files
 from cli.examples import examples
 from cli.output import opened, tell
 from cli.tables import AsJson, show, show_json
-from services.campaigns import campaigns
+from services.campaigns import campaign_texts, campaigns
+from services.common import texts
+from services.errors import Invalid
 from services.organisations import organisations
+from services.pictures import cutting, pictures
 from services.views import campaign_views
 from services.views.campaign_views import CampaignView, PetitionView
 
 campaign = typer.Typer(
     no_args_is_help=True,
     help="Campaigns of all organisations.",
-    epilog=examples("lobby campaign list"),
+    epilog=examples(
+        "lobby campaign list",
+        "lobby campaign change save-the-library --picture library.jpg --alt 'A library'",
+    ),
 )
 petition = typer.Typer(
     no_args_is_help=True,
@@ -57,6 +66,95 @@ def list_campaigns(organisation: OfOrganisation = None, as_json: AsJson = False)
         return
     show(CAMPAIGN_COLUMNS, map(_campaign_cells, views))
     tell(f"Campaigns: {len(views)}.")
+
+
+@campaign.command(
+    "change",
+    epilog=examples(
+        "lobby campaign change save-the-library --picture library.jpg \\",
+        "    --alt 'Children reading in a library' --credit 'Photo: Anna Example'",
+        "lobby campaign change save-the-library \\",
+        "    --purpose 'keep the library open on Saturdays'",
+        "lobby campaign change save-the-library --outcome 'The library stays open.' \\",
+        "    --outcome-on 2026-11-02",
+    ),
+)
+def change_campaign(
+    slug: Annotated[str, typer.Argument(metavar="SLUG", help="Its name in URLs.")],
+    hero_line: Annotated[
+        str | None, typer.Option(help="The line below the title of its page.")
+    ] = None,
+    purpose: Annotated[
+        str | None,
+        typer.Option(help="What its motion asks for, after 'which asks the government to'."),
+    ] = None,
+    purpose_welsh: Annotated[str | None, typer.Option(help="The same in Welsh.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="How it ended. An empty text removes the day too.")
+    ] = None,
+    outcome_on: Annotated[
+        str | None, typer.Option(metavar="DAY", help="The day of that: YYYY-MM-DD.")
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(resolve_path=True, help="Its picture: a PNG, JPEG or WebP file."),
+    ] = None,
+    alt: Annotated[
+        str, typer.Option(help="What the picture shows, for people who don't see it.")
+    ] = "",
+    credit: Annotated[str, typer.Option(help="Who made the picture.")] = "",
+    no_picture: Annotated[bool, typer.Option("--no-picture", help="Remove its picture.")] = False,
+) -> None:
+    """Change how the page of a campaign looks, and say how it ended.
+
+    An empty text removes one. A picture replaces an earlier one.
+    """
+    given = {
+        "hero_line": hero_line,
+        "purpose": purpose,
+        "purpose_welsh": purpose_welsh,
+        "outcome": outcome,
+        "outcome_on": outcome_on,
+    }
+    values = _checked({name: text for name, text in given.items() if text is not None})
+    if picture is not None and no_picture:
+        raise Invalid("picture_unclear", "Give either --picture or --no-picture.")
+    if picture is None and (alt or credit):
+        raise Invalid("picture_missing", "--alt and --credit belong to a --picture: give it too.")
+    if not values and picture is None and not no_picture:
+        raise Invalid("nothing_to_change", "Say what to change: --help lists the options.")
+    alt = pictures.checked_alt(alt) if picture is not None else ""
+    cut = cutting.picture(files.picture(picture)) if picture is not None else None
+    with opened() as lobby, lobby.database.write() as session:
+        row, now = campaigns.by_slug(session, slug), lobby.clock()
+        campaigns.update(session, row, values=values, now=now)
+        if cut is not None:
+            pictures.keep_for_campaign(session, row, cut, alt=alt, credit=credit, now=now)
+        if no_picture:
+            pictures.remove_from_campaign(session, row, now=now)
+    tell(f"Changed: {slug}.")
+
+
+def _checked(given: dict[str, str]) -> dict[str, Any]:
+    """Returns the values to store. Raises Invalid with all problems."""
+    checks: dict[str, Callable[[str], Any]] = {
+        "hero_line": campaign_texts.hero_line,
+        "purpose": campaign_texts.purpose,
+        "purpose_welsh": campaign_texts.purpose_welsh,
+        "outcome": campaign_texts.outcome,
+        "outcome_on": lambda text: texts.day(text, "outcome_on") if text else None,
+    }
+    values, problems = {}, []
+    for name, text in given.items():
+        try:
+            values[name] = checks[name](text)
+        except Invalid as error:
+            problems.append(error)
+    if problems:
+        raise problems[0] if len(problems) == 1 else texts.combined(problems)
+    if values.get("outcome") == "":
+        values.setdefault("outcome_on", None)
+    return values
 
 
 @petition.command(

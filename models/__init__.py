@@ -41,12 +41,13 @@ from models.organisation import (
     InstallationTextName,
     Organisation,
     Organiser,
+    Picture,
+    PictureFile,
     PrivacyNotice,
 )
 from models.outbox import MessageKind, MessageState, OutboxMessage
 from models.partner import Partner
 from models.petition import Petition, PetitionHour, PetitionState, PetitionTally
-from models.picture import Picture, PictureFile
 from models.relay import DeadAddress, Relay
 from models.seat_watch import SeatWatch
 from models.secret_version import SecretVersion

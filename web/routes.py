@@ -18,7 +18,9 @@ from web.public import (
     letter_answers,
     letter_links,
     letters,
+    notices,
     petitions,
+    pictures,
     preferences,
     refusals,
     signatures,
@@ -31,13 +33,17 @@ from web.public import (
 PUBLIC_PAGES = (
     "/",
     "/.well-known/security.txt",
+    "/accessibility",
     "/campaigns/{slug}",
     "/campaigns/{slug}/letter",
     "/campaigns/{slug}/tally",
+    "/contact",
+    "/contact/{organisation}",
     "/embed/{slug}",
     "/favicon.ico",
     "/petitions/{slug}",
     "/petitions/{slug}/embed",
+    "/privacy/{organisation}",
     "/robots.txt",
     "/widget/v1.js",
 )
@@ -64,5 +70,7 @@ for noun in (
     webhook_deliveries,
     brand_styles,
     style_guide,
+    notices,
+    pictures,
 ):
     router.include_router(noun.router)

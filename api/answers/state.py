@@ -21,9 +21,12 @@ from services.operations.figures import Figures
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.group_commit import GroupCommit
 from services.traffic.idempotency import RequestsInFlight
+from services.traffic.turns import Turns
 
 # A confirmation takes ten times as long as a post: on SQLite, posts wait for a batch of them.
 LARGEST_CONFIRMATION_BATCH = 100
+# A file of 40 megapixels takes some hundred megabytes while it is decoded, so only one is.
+WAITING_UPLOADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class AppState:
     public_answers: PublicAnswers
     parliament_answers: ParliamentAnswers
     sign_ins: SignIns
+    uploads: Turns
     figures: Figures
 
     @classmethod
@@ -58,6 +62,7 @@ class AppState:
             public_answers=PublicAnswers(lobby),
             parliament_answers=ParliamentAnswers(lobby),
             sign_ins=SignIns(lobby),
+            uploads=Turns("uploads", at_once=1, longest_queue=WAITING_UPLOADS),
             figures=Figures(lobby),
         )
 
@@ -73,6 +78,7 @@ class AppState:
         self.confirmations.stop()
         self.key_uses.stop()
         self.sign_ins.stop()
+        self.uploads.stop()
 
     def close(self) -> None:
         """Closes the lobby if the application opened it."""

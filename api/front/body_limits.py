@@ -6,7 +6,12 @@ Anybody can send a body, and no other request is handled while one is read.
 LARGEST_BODY = 200_000
 """A letter, the largest of the usual bodies, has a few thousand bytes."""
 
+LARGEST_PICTURE = 10_000_000
+"""The file of a picture or a logo, as it is."""
+
 LARGEST_BODIES = {
+    "/organisation/logo": LARGEST_PICTURE,
+    "/picture": LARGEST_PICTURE,
     "/signatures/bulk": 21_000_000,
     "/letters/variants": 2_000_000,
     "/letters/variants/preview": 2_000_000,

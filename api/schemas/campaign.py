@@ -7,10 +7,12 @@ from uuid import UUID
 from pydantic import Field
 
 from api.schemas.campaign_motion import LinkedMotionAnswer, linked_motion_answer
-from api.schemas.fields import Answer, Line200, Request, Slug, Text, line
+from api.schemas.days import Day
+from api.schemas.fields import Answer, Line200, Request, Slug, Text, line, rule
 from api.schemas.partner import PublicPartner
 from api.schemas.petition import PetitionAnswer, petition_answer
 from models import CampaignStatus, MotionStatus
+from services.campaigns import campaign_texts
 from services.views.campaign_views import CampaignView
 
 Nation = Literal["England", "Scotland", "Wales", "Northern Ireland"]
@@ -25,6 +27,15 @@ LikenessLimit = Annotated[
         description="In percent: letters more like earlier ones are above it",
     ),
 ]
+HeroLine = Annotated[str, rule(campaign_texts.hero_line)]
+Purpose = Annotated[
+    str,
+    rule(campaign_texts.purpose),
+    Field(description="What the motion asks for, after 'which asks the government to'"),
+]
+PurposeWelsh = Annotated[str, rule(campaign_texts.purpose_welsh)]
+Outcome = Annotated[str, rule(campaign_texts.outcome)]
+OutcomeDay = Annotated[Day, Field(description="The day of the outcome, which needs the outcome")]
 Points = Annotated[list[Annotated[str, line(300)]], Field(max_length=20)]
 
 
@@ -38,6 +49,11 @@ class NewCampaign(Request):
     nations: Annotated[list[Nation], Field(min_length=1)] | None = None
     motion_id: MotionId | None = None
     status: CampaignStatus = CampaignStatus.OPEN
+    hero_line: HeroLine = ""
+    purpose: Purpose = ""
+    purpose_welsh: PurposeWelsh = ""
+    outcome: Outcome = ""
+    outcome_on: OutcomeDay | None = None
     letter_points: Points = Field(default_factory=list)
     likeness_limit: LikenessLimit | None = None
     letters_per_hour: Pace | None = None
@@ -55,6 +71,11 @@ class CampaignChange(Request):
     nations: Annotated[list[Nation], Field(min_length=1)] | None = None
     motion_id: MotionId | None = None
     status: CampaignStatus | None = None
+    hero_line: HeroLine | None = None
+    purpose: Purpose | None = None
+    purpose_welsh: PurposeWelsh | None = None
+    outcome: Outcome | None = None
+    outcome_on: OutcomeDay | None = None
     letter_points: Points | None = None
     likeness_limit: LikenessLimit | None = None
     letters_per_hour: Pace | None = None
@@ -119,6 +140,11 @@ class CampaignAnswer(Answer):
     body: str
     status: CampaignStatus
     nations: list[str] | None
+    hero_line: str
+    purpose: str
+    purpose_welsh: str
+    outcome: str
+    outcome_on: date | None
     letter_points: list[str]
     likeness_limit: int | None
     letters_per_hour: int | None
@@ -140,6 +166,7 @@ def campaign_answer(view: CampaignView) -> CampaignAnswer:
     """Converts the view of a campaign."""
     shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}
     shown |= {"likeness_limit", "likeness_is_required", "letters_per_hour"}
+    shown |= {"hero_line", "purpose", "purpose_welsh", "outcome", "outcome_on"}
     shown |= {"letters_per_member_day", "own_words_are_required", "created_at", "updated_at"}
     return CampaignAnswer(
         **view.campaign.model_dump(include=shown),

@@ -21,7 +21,13 @@ from services.letters import campaign_changes
 from services.views import campaign_views
 
 router = APIRouter(tags=["campaigns"])
-CLEARED_BY_NULL = {"nations", "likeness_limit", "letters_per_hour", "letters_per_member_day"}
+CLEARED_BY_NULL = {
+    "nations",
+    "likeness_limit",
+    "letters_per_hour",
+    "letters_per_member_day",
+    "outcome_on",
+}
 
 
 @router.get("/campaigns")

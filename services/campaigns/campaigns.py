@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from models import Campaign, CampaignMotion, CampaignStatus, CampaignUpdate, Motion, Organisation
-from services.campaigns import campaign_motions
+from services.campaigns import campaign_motions, campaign_texts
 from services.errors import Invalid, NotFound
 from services.organisations.organisations import add_unique
 
@@ -24,9 +24,11 @@ def create(
 ) -> Campaign:
     """Add a campaign; the motion must be stored already. Raises Conflict if the slug is taken.
 
+    Raises Invalid if it has the day of an outcome without the outcome, or a day to come.
     Without letters of its own it uses the built-in ones, so that it can open at once.
     """
     campaign = Campaign(organisation_id=organisation_id, created_at=now, updated_at=now, **values)
+    campaign_texts.require_whole_outcome(campaign, now=now)
     add_unique(session, campaign, f"There is a campaign '{campaign.slug}' already.")
     if motion_id is not None:
         campaign_motions.link(session, campaign, motion_id, now=now)
@@ -41,8 +43,12 @@ def update(
     now: datetime,
     motion_id: int | None = None,
 ) -> Campaign:
-    """Change the given values and, with `motion_id`, the current motion."""
+    """Change the given values and, with `motion_id`, the current motion.
+
+    Raises Invalid if it has the day of an outcome without the outcome, or a day to come.
+    """
     campaign.sqlmodel_update(values)
+    campaign_texts.require_whole_outcome(campaign, now=now)
     campaign.updated_at = now
     session.add(campaign)
     if motion_id is not None:
@@ -146,6 +152,14 @@ def organisations_of(session: Session, campaigns: list[Campaign]) -> dict[UUID, 
     ids = {campaign.organisation_id for campaign in campaigns}
     statement = select(Organisation).where(col(Organisation.id).in_(ids))
     return {organisation.id: organisation for organisation in session.exec(statement)}
+
+
+def organisations_in_public(session: Session) -> list[Organisation]:
+    """Returns every organisation that has a campaign in public, by name."""
+    owners = select(Campaign.organisation_id).where(Campaign.status != CampaignStatus.DRAFT)
+    found = session.exec(select(Organisation).where(col(Organisation.id).in_(owners)))
+    # Sorted here, because the databases collate text differently.
+    return sorted(found, key=lambda organisation: (organisation.name.casefold(), organisation.slug))
 
 
 def _unknown(slug: str) -> NotFound:

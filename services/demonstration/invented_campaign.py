@@ -30,12 +30,13 @@ from models import (
     Supporter,
 )
 from services.campaigns import campaigns, news, petitions
+from services.demonstration import invented_pictures
 from services.errors import Conflict, Unauthenticated
 from services.files import csv_reading
 from services.letters import confirmed_letters, intake
 from services.letters.drafting import drafts, situations
 from services.letters.intake import NewLetter
-from services.organisations import organisations
+from services.organisations import identity, organisations
 from services.parliament import constituencies, members, seats
 from services.parliament.official import motions_api
 from services.parliament_sync import motion_sync
@@ -133,11 +134,13 @@ def load(
     organisation = organisations.create(
         session, **content["organisation"], is_demonstration=True, now=now
     )
+    identity.change(session, organisation, content["identity"])
     organisations.create_organiser(
         session, keyring, organisation=organisation, email=ORGANISER, password=password, now=now
     )
     wordings.set_updates(session, organisation.id, content["wordings"]["updates"], now=now)
     campaign = _load_campaign(session, organisation, content, now - timedelta(days=DAYS))
+    invented_pictures.load(session, organisation, campaign, now - timedelta(days=DAYS))
     _load_refusal(session, organisation, now)
     requests = supporters_of(content["petition"]["slug"])
     _load_signatures(session, requests, postcodes, keyring, now)

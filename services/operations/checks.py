@@ -15,6 +15,7 @@ from services.database.engine import check_schema
 from services.errors import LobbyError
 from services.mail import dead_addresses, mail_builder, relays
 from services.operations import (
+    faces,
     file_modes,
     mail_domain,
     mail_server,
@@ -69,6 +70,7 @@ def run(
         findings += surroundings.demonstration(session, lobby.settings)
         findings += _mail(session, lobby)
         findings += _webhooks(session)
+        findings += faces.check(session)
     findings += mail_server.check(lobby.courier, smtp_url=lobby.settings.smtp_url)
     findings += file_modes.check(lobby.settings)
     return findings + _bounces(lobby) + _security_contact(lobby)

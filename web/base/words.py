@@ -17,13 +17,15 @@ from models import (
     OverrideKind,
     ReplyKind,
 )
+from services.campaigns.still_missing import Part
 from services.common import times
 from services.letters.drafting import situations
 from services.letters.queue_overview import LetterGroup
 from services.parliament.standing import Eligibility, Role, Standing, StatedIntent
 from services.webhooks import warning_mails
 
-_LINK = re.compile(r"(https?://[^\s<>\"]+)")
+# A full stop or a bracket behind an address belongs to the sentence.
+_LINK = re.compile(r"(https?://[^\s<>\"]*[^\s<>\".,;:!?)’'])")
 LONGEST_DESCRIPTION = 200  # the characters that search engines and messengers show
 
 STANDINGS = {
@@ -131,6 +133,13 @@ DELIVERIES = {
     DeliveryState.FAILED: "Failed",
     DeliveryState.HELD: "Held",
 }
+# What organisers' pages say that a campaign or its organisation lacks.
+MISSING_PARTS = {
+    Part.NOTICE: "A privacy notice of your own. Until you publish one, people read a general one.",
+    Part.CONTACT: "A contact address, so that people can write to you.",
+    Part.PURPOSE: "what the motion asks for, so that letters to MPs can say it.",
+    Part.PICTURE: "a picture.",
+}
 FIELDS = {"token": "The link", "after": "The page", "sort": "Order"}
 
 
@@ -227,6 +236,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "linked": linked,
     "field_name": field_name,
     "party_class": party_class,
+    "missing_part": MISSING_PARTS.__getitem__,
     "standing": STANDINGS.__getitem__,
     "role": ROLES.__getitem__,
     "eligibility": ELIGIBILITIES.__getitem__,

@@ -13,7 +13,7 @@ from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.downloads import download
 from api.http.errors import headers_of, status_of
 from services.assembly import Lobby
-from services.campaigns import campaigns, petitions
+from services.campaigns import campaigns, petitions, still_missing
 from services.common.tokens import LIFETIMES, Purpose
 from services.demonstration import invented_campaign
 from services.errors import Limited, LobbyError, Unauthenticated, Unavailable
@@ -111,11 +111,13 @@ def dashboard(session: ReadSession, now: Now, organiser: OptionalOrganiser) -> R
     own_campaigns = campaigns.of_organisation(session, organiser.organisation_id)
     views = campaign_views.of_campaigns(session, own_campaigns, now=now)
     petition_ids = [item.petition.id for view in views for item in view.petitions]
+    organisation = organisations.get(session, organiser.organisation_id)
     return page(
         "organisers/dashboard.html",
         session,
         is_private=True,
-        organisation=organisations.get(session, organiser.organisation_id),
+        organisation=organisation,
+        missing=still_missing.of_organisation(session, organisation),
         views=views,
         unconfirmed=pending_views.count_by_petition(session, petition_ids),
         count_limit=MOST_COUNTED,

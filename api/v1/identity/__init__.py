@@ -1,0 +1,1 @@
+"""Who runs a campaign and how it looks: the organisation, its notice, its logo, and pictures."""
