@@ -122,12 +122,16 @@ def _who(face: Face) -> Section:
 
 
 def _ways(face: Face) -> str:
-    ways = [way for way in (face.contact_email, _one_line(face.postal_address)) if way]
-    return f"You can contact it at {', or write to '.join(ways)}." if ways else ""
+    ways = []
+    if face.contact_email:
+        ways.append(f"email {face.contact_email}")
+    if face.postal_address:
+        ways.append(f"write to {_one_line(face.postal_address)}")
+    return f"You can {' or '.join(ways)}." if ways else ""
 
 
-def _one_line(address: str | None) -> str:
-    lines = (line.strip(" ,") for line in (address or "").splitlines())
+def _one_line(address: str) -> str:
+    lines = (line.strip(" ,") for line in address.splitlines())
     return ", ".join(line for line in lines if line)
 
 

@@ -41,7 +41,6 @@ from models import (
     Organiser,
     Partner,
     Petition,
-    Picture,
     PictureFile,
     PrivacyNotice,
     Private,
