@@ -23,7 +23,7 @@ campaign = typer.Typer(
     help="Campaigns of all organisations.",
     epilog=examples(
         "lobby campaign list",
-        "lobby campaign change save-the-library --picture library.jpg --alt 'A library'",
+        "lobby campaign change save-the-library --purpose 'keep the library open'",
     ),
 )
 petition = typer.Typer(
@@ -75,7 +75,7 @@ def list_campaigns(organisation: OfOrganisation = None, as_json: AsJson = False)
         "    --alt 'Children reading in a library' --credit 'Photo: Anna Example'",
         "lobby campaign change save-the-library \\",
         "    --purpose 'keep the library open on Saturdays'",
-        "lobby campaign change save-the-library --outcome 'The library stays open.' \\",
+        "lobby campaign change save-the-library --outcome 'The library stays.' \\",
         "    --outcome-on 2026-11-02",
     ),
 )
