@@ -8,12 +8,16 @@ from sqlmodel import Session, col, select
 
 from models import Organisation, Picture, PictureFile
 
+LOGO_HEIGHT = 36
+
 
 @dataclass(frozen=True, slots=True)
 class Face:
     """An organisation as its pages show it. `logo` is the digest of a file, `brand_colour` checked.
 
-    `registration` reads 'registered charity 1234567 and company 7654321', or is empty.
+    `logo_width` is the width of a logo that is shown `LOGO_HEIGHT` pixels high: with it, nothing
+    moves when the logo has loaded. `registration` reads 'registered charity 1234567 and company
+    7654321', or is empty.
     """
 
     slug: str
@@ -25,6 +29,7 @@ class Face:
     postal_address: str | None
     contact_email: str | None
     logo: str | None
+    logo_width: int | None = None
 
 
 def of_organisation(session: Session, organisation: Organisation) -> Face:
@@ -41,7 +46,7 @@ def of_organisations(session: Session, organisations: Collection[Organisation]) 
     }
 
 
-def _face(organisation: Organisation, logo: str | None) -> Face:
+def _face(organisation: Organisation, logo: tuple[str, int] | None) -> Face:
     return Face(
         slug=organisation.slug,
         name=organisation.name,
@@ -51,7 +56,8 @@ def _face(organisation: Organisation, logo: str | None) -> Face:
         registration=_registration(organisation),
         postal_address=organisation.postal_address,
         contact_email=organisation.contact_email,
-        logo=logo,
+        logo=logo[0] if logo else None,
+        logo_width=logo[1] if logo else None,
     )
 
 
@@ -64,13 +70,16 @@ def _registration(organisation: Organisation) -> str:
     return f"registered {' and '.join(numbers)}" if numbers else ""
 
 
-def _logos(session: Session, organisation_ids: Collection[UUID]) -> dict[UUID, str]:
-    """Returns the digests of the logos by organisation."""
+def _logos(session: Session, organisation_ids: Collection[UUID]) -> dict[UUID, tuple[str, int]]:
+    """Returns the digests and shown widths of the logos by organisation."""
     statement = (
-        select(Picture.organisation_id, PictureFile.digest)
+        select(Picture.organisation_id, PictureFile.digest, PictureFile.width, PictureFile.height)
         .join(PictureFile, col(PictureFile.picture_id) == Picture.id)
         .where(
             col(Picture.organisation_id).in_(organisation_ids), col(Picture.campaign_id).is_(None)
         )
     )
-    return dict(session.exec(statement).all())
+    return {
+        owner: (digest, max(1, round(width * LOGO_HEIGHT / height)))
+        for owner, digest, width, height in session.exec(statement)
+    }

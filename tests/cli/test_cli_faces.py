@@ -8,9 +8,9 @@ import pytest
 from services.campaigns import campaigns
 from services.organisations import faces, organisations
 from services.pictures import pictures as kept_pictures
-from tests.support import pictures
 from tests.support.cli import ORGANISATION, Cli
 from tests.support.common import CAMPAIGN
+from tests.support.outside import pictures
 
 pytestmark = pytest.mark.slow
 CHANGE, CHANGE_CAMPAIGN = ("organisation", "change"), ("campaign", "change")

@@ -13,9 +13,9 @@ from api.front.body_limits import LARGEST_PICTURE
 from models import CampaignStatus, Picture, PictureFile, Scope
 from services.assembly import Lobby
 from services.pictures import cutting
-from tests.support import pictures
 from tests.support.common import CAMPAIGN
 from tests.support.keys import add_campaign, key_for, others_key
+from tests.support.outside import pictures
 from tests.support.problems import assert_problem
 
 PICTURE, LOGO = f"/v1/campaigns/{CAMPAIGN}/picture", "/v1/organisation/logo"

@@ -10,8 +10,8 @@ from PIL.PngImagePlugin import PngInfo
 from services.errors import Invalid
 from services.pictures import cutting, headers
 from services.pictures.headers import Kind
-from tests.support import pictures
-from tests.support.pictures import BLUE, RED, file_of, is_near, opened, plain
+from tests.support.outside import pictures
+from tests.support.outside.pictures import BLUE, RED, file_of, is_near, opened, plain
 
 GREEN = (20, 160, 60)
 REFUSALS = {
