@@ -42,7 +42,8 @@ def test_a_token_gives_back_what_it_is_bound_to_and_no_byte_of_it_can_change() -
     assert tokens.read_bound(Purpose.ORGANISER, token) == (row, b"fingerprint")
     assert tokens.read_bound(Purpose.ORGANISER, tokens.issue(Purpose.ORGANISER, row)) == (row, b"")
     for place in range(len(token)):
-        forged = f"{token[:place]}{'A' if token[place] != 'A' else 'B'}{token[place + 1 :]}"
+        # Two bits of a signature's last character mean nothing: 'A' and 'Q' differ in others.
+        forged = f"{token[:place]}{'Q' if token[place] == 'A' else 'A'}{token[place + 1 :]}"
         with pytest.raises(Invalid):
             tokens.read_bound(Purpose.ORGANISER, forged)
 
