@@ -24,6 +24,7 @@ from web.public import (
     signatures,
     style_guide,
     tallies,
+    updates,
     well_known,
 )
 
@@ -34,6 +35,8 @@ PUBLIC_PAGES = (
     "/campaigns/{slug}",
     "/campaigns/{slug}/letter",
     "/campaigns/{slug}/tally",
+    "/campaigns/{slug}/updates",
+    "/campaigns/{slug}/updates/{update}",
     "/embed/{slug}",
     "/favicon.ico",
     "/petitions/{slug}",
@@ -44,6 +47,7 @@ PUBLIC_PAGES = (
 router = APIRouter(include_in_schema=False)
 for noun in (
     campaigns,
+    updates,
     petitions,
     signatures,
     letters,

@@ -10,6 +10,7 @@ from api.schemas.campaign_motion import LinkedMotionAnswer, linked_motion_answer
 from api.schemas.fields import Answer, Line200, Request, Slug, Text, line
 from api.schemas.partner import PublicPartner
 from api.schemas.petition import PetitionAnswer, petition_answer
+from api.schemas.update import UpdateAnswer, update_answer
 from models import CampaignStatus, MotionStatus
 from services.views.campaign_views import CampaignView
 
@@ -96,15 +97,6 @@ class Totals(Answer):
     letters_sent: int
 
 
-class UpdateAnswer(Answer):
-    """A news item of a campaign."""
-
-    id: UUID
-    title: str
-    body: str
-    published_at: datetime
-
-
 class CampaignAnswer(Answer):
     """A campaign as the public sees it.
 
@@ -136,8 +128,8 @@ class CampaignAnswer(Answer):
     updated_at: datetime
 
 
-def campaign_answer(view: CampaignView) -> CampaignAnswer:
-    """Converts the view of a campaign."""
+def campaign_answer(view: CampaignView, base_url: str) -> CampaignAnswer:
+    """Converts the view of a campaign. `base_url` is ours, for the addresses of its news."""
     shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}
     shown |= {"likeness_limit", "likeness_is_required", "letters_per_hour"}
     shown |= {"letters_per_member_day", "own_words_are_required", "created_at", "updated_at"}
@@ -153,7 +145,7 @@ def campaign_answer(view: CampaignView) -> CampaignAnswer:
             letters_sent=view.letters_sent,
         ),
         partners=[PublicPartner.model_validate(partner) for partner in view.partners],
-        updates=[UpdateAnswer.model_validate(update) for update in view.updates],
+        updates=[update_answer(view.campaign, update, base_url) for update in view.updates],
     )
 
 
