@@ -15,6 +15,7 @@ from uuid import UUID
 from models import Keyring, MessageKind, OutboxMessage, Private
 from services.common import times
 from services.common.tokens import Purpose, Tokens
+from services.letters import letter_mails
 from services.mail import html_parts, mail_builder, mail_templates, supporter_mails
 from services.mail.letterheads import Letterhead
 from services.mail.mail_builder import Mail
@@ -54,7 +55,8 @@ _VALUES: dict[str, Any] = {
     "sent_at": times.moment(NOW),
     "server_answer": "250 2.0.0 Ok: queued as 4F2A91C04B",
     "has_vacant_seat": False,
-    "reason": "Since you wrote it, your MP has signed the motion, so the letter doesn't fit.",
+    "reason": "",
+    "can_write": True,
     "position": "hasn't signed",
     "motion_number": 152,
     "motion_title": "Sale of NHS Professionals",
@@ -70,14 +72,22 @@ _VALUES: dict[str, Any] = {
     "pages": f"{BASE_URL}/organiser/webhooks",
     "campaign_link": f"{BASE_URL}/campaigns/nhs-professionals",
 }
+# What only one kind has.
+_OF_KIND: dict[MessageKind, dict[str, Any]] = {
+    MessageKind.LETTER_HELD: {"reason": letter_mails.HELD_REASONS["standing_changed"]},
+}
 # An email of a kind that says something else in another case.
 _OTHER_CASES: dict[str, tuple[MessageKind, dict[str, Any]]] = {
     "already_signed_vacant": (MessageKind.ALREADY_SIGNED, {"has_vacant_seat": True}),
     "letter_held_without_reason": (MessageKind.LETTER_HELD, {"reason": ""}),
+    "letter_held_for_good": (
+        MessageKind.LETTER_HELD,
+        {"reason": letter_mails.HELD_REASONS["motion_ended"], "can_write": False},
+    ),
     "letter_receipt_uncertain": (MessageKind.LETTER_RECEIPT, {"server_answer": None}),
     "seat_filled_without_letter": (
         MessageKind.SEAT_FILLED,
-        {"letter_link": "", "position": "has signed"},
+        {"letter_link": "", "position": "", "reason": letter_mails.HELD_REASONS["no_variant"]},
     ),
     "webhook_stopped_alone": (MessageKind.WEBHOOK_STOPPED, {"others": 0, "waiting": 0}),
 }
@@ -102,7 +112,9 @@ def mails(
     }
     context = _context()
     for name, (kind, changes) in (cases | _OTHER_CASES).items():
-        own = sample_values() | dict(values or {}) | changes
+        own = sample_values() | _OF_KIND.get(kind, {}) | dict(values or {}) | changes
+        if kind is MessageKind.CONFIRM_LETTER:
+            own["letter_link"] = own["letter_confirm_link"]
         make = _to_organiser if kind in WEBHOOKS else _to_supporter
         yield name, kind, make(kind, own, letterhead, context)
 
@@ -128,6 +140,7 @@ def _links(context: MailContext) -> dict[str, str]:
         "disown_link": context.link("disown", Purpose.DISOWN, ID),
         "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, ID),
         "answer_link": context.link("letters/answer", Purpose.LETTER_ANSWER, ID),
+        "letter_confirm_link": context.link("letters/confirm", Purpose.LETTER, ID),
         "letter_link": f"{BASE_URL}/campaigns/nhs-professionals/letter",
     }
 

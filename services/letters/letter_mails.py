@@ -34,7 +34,7 @@ from services.mail.letterheads import Letterhead
 from services.mail.mail_builder import Mail
 from services.mail.supporter_mails import DroppedMessage, Enclosed, MailContext
 from services.parliament import seats
-from services.parliament.standing import Standing
+from services.parliament.standing import Eligibility, Standing
 from services.supporters import seat_watches
 
 HELD_REASONS = {
@@ -48,6 +48,11 @@ HELD_REASONS = {
 }
 # A withdrawn name is not among them: the reason not to write says it already.
 _POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "hasn't signed"}
+# Why a letter was held, where no other letter can be written either.
+_NO_LETTERS = (
+    *("vacant", "withdrawn"),
+    *("motion_ended", "campaign_closed", "campaign_without_motion"),
+)
 # With an address that is missing or dead, the page offers a text to send by paper mail.
 _WRITABLE_REASONS = (None, "no_address", "address_dead")
 # The state that a letter must have for an email of each kind.
@@ -110,6 +115,8 @@ def make_state_mail(
         "name": letter.name.text,
         "reason": HELD_REASONS.get(letter.reason or "", ""),
         "letter_link": _new_letter_page(campaign, context),
+        "can_write": letter.reason not in _NO_LETTERS,
+        "campaign_link": _campaign_page(campaign, context),
     }
     letterhead = _letterhead(session, campaign)
     return supporter_mails.to_supporter(
@@ -129,7 +136,7 @@ def make_sent_mail(
     campaign = session.get_one(Campaign, letter.campaign_id)
     values = _values_of(session, letter, campaign) | {
         "name": letter.name.text,
-        "campaign_link": f"{context.base_url}/campaigns/{campaign.slug}",
+        "campaign_link": _campaign_page(campaign, context),
         "sent_at": times.moment(letter.sent_at),
         "sent_on": times.day(letter.sent_at),
         "server_answer": copies.server_answer(session, letter.id),
@@ -203,7 +210,7 @@ def _values_of_draft(draft: Draft | None, context: MailContext) -> dict[str, str
     reason = situation.reason
     page = _new_letter_page(situation.campaign, context) if reason in _WRITABLE_REASONS else ""
     return {
-        "position": _POSITIONS.get(situation.standing, ""),
+        "position": _position(situation),
         "motion_number": situation.motion.number,
         "motion_title": situation.motion.title,
         "reason": situations.REASONS[reason] if reason else "",
@@ -212,4 +219,16 @@ def _values_of_draft(draft: Draft | None, context: MailContext) -> dict[str, str
 
 
 def _new_letter_page(campaign: Campaign, context: MailContext) -> str:
-    return f"{context.base_url}/campaigns/{campaign.slug}/letter"
+    return f"{_campaign_page(campaign, context)}/letter"
+
+
+def _campaign_page(campaign: Campaign, context: MailContext) -> str:
+    return f"{context.base_url}/campaigns/{campaign.slug}"
+
+
+def _position(situation: Situation) -> str:
+    """Returns nothing for members who sign no motions: that they have not signed says nothing."""
+    can_sign = situation.eligibility is Eligibility.CAN_SIGN
+    if situation.standing is Standing.SIGNED or can_sign:
+        return _POSITIONS.get(situation.standing, "")
+    return ""

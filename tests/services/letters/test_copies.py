@@ -268,7 +268,7 @@ def test_the_copy_of_an_uncertain_letter_goes_when_an_organiser_says_that_it_wen
     while worker.deliver_due(relayed):
         pass
     (copy,) = [text for text in texts_to_anna(sink) if "Here's the copy" in text]
-    assert "got no clear answer then" in copy
+    assert "got no clear answer at first" in copy
     assert "answered:" not in copy
 
 

@@ -31,7 +31,7 @@ from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
 from services.demonstration import invented_campaign
 from services.errors import Conflict, Gone
-from services.letters import letter_states
+from services.letters import letter_mails, letter_states
 from services.mail import outbox
 from services.mail.outbox import NewMessage
 from services.organisations import organisations
@@ -192,14 +192,14 @@ def mails_of_every_kind(
     return {kinds[str(mail["Message-ID"])]: mail for mail in mails}
 
 
-def hold_newest_letter(lobby: Lobby) -> None:
+def hold_newest_letter(lobby: Lobby, reason: str = "standing_changed") -> None:
     """Queues the newest letter again and holds it."""
     with lobby.database.write() as session:
         letter = max(session.exec(select(Letter)), key=lambda letter: letter.id)
         letter.state = LetterState.QUEUED
         session.flush()
         now, keyring = lobby.clock(), lobby.keyring
-        letter_states.hold(session, letter.id, "standing_changed", keyring=keyring, now=now)
+        letter_states.hold(session, letter.id, reason, keyring=keyring, now=now)
 
 
 UNCONFIRMED = (MessageKind.CONFIRM_SIGNATURE, MessageKind.CONFIRM_LETTER)
@@ -261,6 +261,30 @@ def test_every_mail_but_a_letter_has_two_parts_and_its_replies_go_to_the_organis
         assert reply_to.display_name == sender.display_name == owner.name
         links = set(re.findall(r"http://testserver/\S+", text_of(mail)))
         assert links == set(re.findall(r'href="([^"]+)"', html_of(mail)))
+
+
+@pytest.mark.parametrize(
+    ("reason", "offered"),
+    [
+        ("standing_changed", f"/campaigns/{CAMPAIGN}/letter"),
+        ("member_changed", f"/campaigns/{CAMPAIGN}/letter"),
+        ("motion_ended", f"/campaigns/{CAMPAIGN}"),
+        ("campaign_closed", f"/campaigns/{CAMPAIGN}"),
+        ("vacant", f"/campaigns/{CAMPAIGN}"),
+    ],
+)
+def test_a_mail_about_a_held_letter_offers_a_new_one_where_one_can_be_written(
+    client: TestClient, lobby: Lobby, deliver: Deliver, reason: str, offered: str
+) -> None:
+    deliver()
+    write_letter(client)
+    (mail,) = deliver()
+    client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
+    deliver()
+    hold_newest_letter(lobby, reason)
+    (mail,) = deliver()
+    assert letter_mails.HELD_REASONS[reason] in text_of(mail)
+    assert f":\nhttp://testserver{offered}\n" in text_of(mail)
 
 
 def test_without_a_contact_address_replies_go_to_the_service(
