@@ -24,7 +24,7 @@ NEWEST = 100
 # The HTML part of an email has inline styles, and loads nothing.
 HTML_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
-    "frame-ancestors 'none'; sandbox allow-top-navigation-by-user-activation"
+    "frame-ancestors 'none'; sandbox"
 )
 router = APIRouter()
 
