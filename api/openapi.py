@@ -24,7 +24,7 @@ ADDRESS = "/openapi.json"
 SCHEME, METRICS_SCHEME = "key", "metrics_token"
 EXAMPLES = Path(__file__).with_name("examples.json")
 TAGS = {
-    "campaigns": "Campaigns of an organisation: their petitions, motions and news.",
+    "campaigns": "Campaigns of an organisation: their petitions, motions, news and dates.",
     "petitions": "Petitions that the public signs, with their counts of signatures.",
     "signatures": "Signing, one by one or in bulk, links in emails, and reading signatures.",
     "exports": "Signatures and letters as streamed files.",

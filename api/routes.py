@@ -9,6 +9,7 @@ from api.v1 import (
     bulk,
     campaign_motions,
     campaigns,
+    events,
     exports,
     health,
     histories,
@@ -23,6 +24,7 @@ from api.v1 import (
     tallies,
     tally_events,
     targets,
+    updates,
 )
 from api.v1.identity import organisations, pictures
 from api.v1.letters import letter_answers, letter_queue, letter_variants, letters
@@ -32,6 +34,8 @@ router = APIRouter()
 for part in (
     campaigns,
     campaign_motions,
+    updates,
+    events,
     petitions,
     signatures,
     bulk,

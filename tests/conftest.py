@@ -14,6 +14,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import settings as hypothesis_settings
 
 from core import logs
 from core.setting_names import PREFIX
@@ -27,6 +28,9 @@ from tests.support.lobbies import MakeLobby, prepare, settings_for
 pytest_plugins = ["tests.support.fixtures", "tests.support.quick"]
 ROOM = 3 << 30  # bytes: PostgreSQL's WAL grows to 1 GB, and large tests need some more
 logs.configure(level="ERROR")
+# A busy machine is no fault of the code.
+hypothesis_settings.register_profile("without deadlines", deadline=None)
+hypothesis_settings.load_profile("without deadlines")
 # Tests have the settings that they name. Those of the developer, in `.env` too, do not count.
 Settings.model_config["env_file"] = None
 for variable in [name for name in os.environ if name.upper().startswith(PREFIX)]:

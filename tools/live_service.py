@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from main import create_app
 from models import Letter, Scope, Signature
 from services.assembly import Lobby
-from services.campaigns import campaigns, petitions
+from services.campaigns import campaigns, events, petitions
 from services.common.tokens import Purpose
 from services.demonstration import invented_campaign
 from services.keys import api_keys
@@ -93,6 +93,8 @@ def _real(lobby: Lobby) -> dict[str, Any]:
         petition = petitions.by_slug(session, about.petition)
         signature = session.exec(select(Signature).order_by(col(Signature.id))).first()
         letter = session.exec(select(Letter).order_by(col(Letter.id))).first()
+        update = campaigns.updates_of(session, campaign.id, now=lobby.clock())[0]
+        event = events.of_campaign(session, campaign)[0]
     if signature is None or letter is None:
         raise RuntimeError("the demonstration has no signature or no letter")
     confirm = tokens.issue(Purpose.CONFIRM, signature.id)
@@ -106,6 +108,8 @@ def _real(lobby: Lobby) -> dict[str, Any]:
         "member_id": letter.member_id,
         "motion_id": motion.id if motion else 1,
         "letter_id": str(letter.id),
+        "update_id": str(update.id),
+        "event_id": str(event.id),
         "token /v1/signatures/confirm": confirm,
         "token /v1/signatures/watch": confirm,
         "token /v1/signatures/withdraw": tokens.issue(Purpose.WITHDRAW, signature.id),

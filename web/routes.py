@@ -26,6 +26,7 @@ from web.public import (
     signatures,
     style_guide,
     tallies,
+    updates,
     well_known,
 )
 
@@ -37,6 +38,8 @@ PUBLIC_PAGES = (
     "/campaigns/{slug}",
     "/campaigns/{slug}/letter",
     "/campaigns/{slug}/tally",
+    "/campaigns/{slug}/updates",
+    "/campaigns/{slug}/updates/{update}",
     "/contact",
     "/contact/{organisation}",
     "/embed/{slug}",
@@ -50,6 +53,7 @@ PUBLIC_PAGES = (
 router = APIRouter(include_in_schema=False)
 for noun in (
     campaigns,
+    updates,
     petitions,
     signatures,
     letters,

@@ -130,7 +130,7 @@ class PublicAnswers:
     def _campaign(self, session: Session, slug: str) -> CachedAnswer:
         campaign = campaigns.public(session, slug)
         view = campaign_views.of_campaign(session, campaign, now=self._lobby.clock())
-        return CachedAnswer.of(campaign_answer(view))
+        return CachedAnswer.of(campaign_answer(view, self._lobby.settings.base_url))
 
     def _petition(self, session: Session, slug: str) -> CachedAnswer:
         petition = petitions.public(session, slug)

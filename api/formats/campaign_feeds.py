@@ -13,6 +13,7 @@ from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from models import Campaign, CampaignUpdate, Organisation
 from services.campaigns import campaign_dates, campaigns
 from services.campaigns.campaign_dates import CampaignDate
+from services.common import markdown
 
 IN_FEED = 50
 CALENDAR = "text/calendar"
@@ -41,10 +42,10 @@ def read_news(
 
 @router.get("/campaigns/{slug}/events.ics", response_class=Response, responses=_described(CALENDAR))
 def read_dates(slug: Slug, request: Request, session: ReadSession, lobby: TheLobby) -> Response:
-    """Read when a campaign's petitions close and its motions fall, as iCalendar (RFC 5545).
+    """Read a campaign's dates, when its petitions close and its motions fall, as iCalendar.
 
-    An event that moves keeps its UID. Motions fall at the end of their session of Parliament,
-    which is often announced only shortly before.
+    The format is RFC 5545. A date that moves keeps its UID. Motions fall at the end of their
+    session of Parliament, which is often announced only shortly before.
     """
     campaign = campaigns.public(session, slug)
     dates = campaign_dates.of_campaign(session, campaign)
@@ -62,20 +63,27 @@ def _feed(
         id=uuid5(campaign.id, "news"),
         title=f"News: {campaign.title}",
         author=organisation.name,
-        updated=news[0].published_at if news else campaign.created_at,
+        updated=max(map(_changed, news), default=campaign.created_at),
         address=f"{base_url}/v1/campaigns/{campaign.slug}/news.atom",
         page=page,
         entries=[
             atom.FeedEntry(
                 id=update.id,
                 title=update.title,
-                summary=update.body,
-                updated=update.published_at,
-                page=page,
+                summary=markdown.plain(update.body),
+                content=markdown.html(update.body),
+                published=update.published_at,
+                updated=_changed(update),
+                page=f"{page}/updates/{update.slug}",
             )
             for update in news
         ],
     )
+
+
+def _changed(update: CampaignUpdate) -> datetime:
+    """Returns when readers could last see a change. Scheduled news is written before."""
+    return max(update.updated_at, update.published_at)
 
 
 def _calendar(campaign: Campaign, dates: list[CampaignDate], base_url: str) -> bytes:
@@ -92,7 +100,7 @@ def _calendar(campaign: Campaign, dates: list[CampaignDate], base_url: str) -> b
 
 
 def _event(item: CampaignDate, campaign: Campaign, base_url: str) -> Event:
-    place = f"petitions/{item.petition}" if item.petition else f"campaigns/{campaign.slug}"
+    page = f"petitions/{item.petition}" if item.petition else f"campaigns/{campaign.slug}"
     event = Event()
     event.add("uid", str(item.id))
     event.add("dtstamp", item.changed)
@@ -102,7 +110,11 @@ def _event(item: CampaignDate, campaign: Campaign, base_url: str) -> Event:
         event.add("dtend", item.when + timedelta(days=1))
     event.add("summary", item.title)
     event.add("description", item.text)
-    event.add("url", f"{base_url}/{place}")
+    if item.kind:
+        event.add("categories", [item.kind.value.upper()])
+    if item.place:
+        event.add("location", item.place)
+    event.add("url", item.link or f"{base_url}/{page}")
     event.add("transp", "TRANSPARENT")  # it does not show as busy
     return event
 

@@ -15,7 +15,10 @@ _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """An entry. `page` links to our page about it, `related` to another site's."""
+    """An entry. `page` links to our page about it, `related` to another site's.
+
+    `content` is HTML. `published` is when it appeared, where that is not when it last changed.
+    """
 
     id: UUID
     title: str
@@ -23,6 +26,8 @@ class FeedEntry:
     updated: datetime
     page: str
     related: str | None = None
+    content: str | None = None
+    published: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,11 @@ def _add_entry(root: ET.Element, entry: FeedEntry) -> None:
     _add(element, "id", entry.id.urn)
     _add(element, "title", entry.title)
     _add(element, "updated", _moment(entry.updated))
+    if entry.published:
+        _add(element, "published", _moment(entry.published))
     _add(element, "summary", entry.summary)
+    if entry.content is not None:
+        _add(element, "content", entry.content, type="html")
     _link(element, "alternate", entry.page, "text/html")
     if entry.related:
         _link(element, "related", entry.related)
@@ -69,8 +78,8 @@ def fit_for_xml(text: str) -> str:
     return _NOT_IN_XML.sub("", text)
 
 
-def _add(parent: ET.Element, name: str, text: str) -> None:
-    ET.SubElement(parent, name).text = fit_for_xml(text)
+def _add(parent: ET.Element, name: str, text: str, **attributes: str) -> None:
+    ET.SubElement(parent, name, attributes).text = fit_for_xml(text)
 
 
 def _link(parent: ET.Element, relation: str, address: str, media_type: str | None = None) -> None:

@@ -11,6 +11,7 @@ from api.schemas.days import Day
 from api.schemas.fields import Answer, Line200, Request, Slug, Text, line, rule
 from api.schemas.partner import PublicPartner
 from api.schemas.petition import PetitionAnswer, petition_answer
+from api.schemas.update import UpdateAnswer, update_answer
 from models import CampaignStatus, MotionStatus
 from services.campaigns import campaign_texts
 from services.views.campaign_views import CampaignView
@@ -117,15 +118,6 @@ class Totals(Answer):
     letters_sent: int
 
 
-class UpdateAnswer(Answer):
-    """A news item of a campaign."""
-
-    id: UUID
-    title: str
-    body: str
-    published_at: datetime
-
-
 class CampaignAnswer(Answer):
     """A campaign as the public sees it.
 
@@ -162,8 +154,8 @@ class CampaignAnswer(Answer):
     updated_at: datetime
 
 
-def campaign_answer(view: CampaignView) -> CampaignAnswer:
-    """Converts the view of a campaign."""
+def campaign_answer(view: CampaignView, base_url: str) -> CampaignAnswer:
+    """Converts the view of a campaign. `base_url` is ours, for the addresses of its news."""
     shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}
     shown |= {"likeness_limit", "likeness_is_required", "letters_per_hour"}
     shown |= {"hero_line", "purpose", "purpose_welsh", "outcome", "outcome_on"}
@@ -180,7 +172,7 @@ def campaign_answer(view: CampaignView) -> CampaignAnswer:
             letters_sent=view.letters_sent,
         ),
         partners=[PublicPartner.model_validate(partner) for partner in view.partners],
-        updates=[UpdateAnswer.model_validate(update) for update in view.updates],
+        updates=[update_answer(view.campaign, update, base_url) for update in view.updates],
     )
 
 

@@ -1,13 +1,16 @@
 """Dates and times in bodies, as texts only."""
 
-from datetime import date
-from typing import Annotated, Any
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from services.common import texts
 from services.errors import Invalid
+
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+When = TypeVar("When", date, datetime)
 
 
 def _parse_day(value: Any) -> Any:
@@ -27,5 +30,20 @@ def _require_text(value: Any) -> Any:
     return value
 
 
+def _near(value: When) -> When:
+    """Refuses what is surely a slip, and what calendars and London's time cannot express."""
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        years = {"first": FIRST_YEAR, "last": LAST_YEAR}
+        raise PydanticCustomError("year_out_of_range", "Give a year from {first} to {last}.", years)
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
 Moment = Annotated[AwareDatetime, BeforeValidator(_require_text)]
 Day = Annotated[date, BeforeValidator(_parse_day)]
+# Days and moments of a campaign.
+NearMoment = Annotated[Moment, AfterValidator(_near), AfterValidator(_in_utc)]
+NearDay = Annotated[Day, AfterValidator(_near)]

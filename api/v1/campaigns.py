@@ -32,13 +32,18 @@ CLEARED_BY_NULL = {
 
 @router.get("/campaigns")
 def list_campaigns(
-    request: Request, response: Response, page: ThePage, session: ReadSession, now: Now
+    request: Request,
+    response: Response,
+    page: ThePage,
+    session: ReadSession,
+    lobby: TheLobby,
+    now: Now,
 ) -> list[CampaignAnswer]:
     """List public campaigns without their news, newest first. `Link` leads to the next page."""
     rows = campaigns.page(session, after=page.after, limit=page.limit + 1)
     page.link_next(request, response, [campaign.id for campaign in rows])
     views = campaign_views.of_campaigns(session, rows[: page.limit], now=now, with_partners=True)
-    return [campaign_answer(view) for view in views]
+    return [campaign_answer(view, lobby.settings.base_url) for view in views]
 
 
 @router.get("/campaigns/{slug}", response_model=CampaignAnswer)
@@ -71,7 +76,8 @@ def create_campaign(
             motion_id=body.motion_id,
             now=now,
         )
-        return campaign_answer(campaign_views.of_campaign(session, campaign, now=now))
+        view = campaign_views.of_campaign(session, campaign, now=now)
+        return campaign_answer(view, lobby.settings.base_url)
 
     return once.answer(create)
 
@@ -95,7 +101,8 @@ def change_campaign(
         campaign_changes.change(
             session, campaign, values=values, motion_id=motion_id, pace=lobby.pace, now=now
         )
-        return campaign_answer(campaign_views.of_campaign(session, campaign, now=now))
+        view = campaign_views.of_campaign(session, campaign, now=now)
+        return campaign_answer(view, lobby.settings.base_url)
 
 
 def changes(body: Any, *, keep: set[str]) -> dict[str, Any]:
@@ -113,4 +120,4 @@ def _for_caller(request: Request, lobby: Lobby, slug: str) -> Response:
         viewer = caller.viewer if caller else None
         campaign = campaigns.public(session, slug, viewer=viewer)
         view = campaign_views.of_campaign(session, campaign, now=lobby.clock())
-    return cacheable(request, campaign_answer(view))
+    return cacheable(request, campaign_answer(view, lobby.settings.base_url))

@@ -1,4 +1,4 @@
-"""The dates of a campaign: when its petitions close and when its motions fall."""
+"""The dates of a campaign: its events, when its petitions close and when its motions fall."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -6,8 +6,9 @@ from uuid import UUID, uuid5
 
 from sqlmodel import Session, col, select
 
-from models import Campaign, CampaignMotion, Motion, ParliamentSession
-from services.campaigns import petitions
+from models import Campaign, CampaignMotion, EventKind, Motion, ParliamentSession
+from services.campaigns import events, petitions
+from services.common import markdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class CampaignDate:
     """A date of a campaign. `when` is a moment or a whole day.
 
     `id` stays the same when the date is moved; `changed` is when any of these values last changed.
-    `petition` is the slug of the petition whose date it is.
+    `petition` is the slug of the petition whose date it is. `kind`, `place` and `link` are those of
+    an event.
     """
 
     id: UUID
@@ -24,12 +26,35 @@ class CampaignDate:
     when: datetime | date
     changed: datetime
     petition: str | None = None
+    kind: EventKind | None = None
+    place: str = ""
+    link: str | None = None
 
 
 def of_campaign(session: Session, campaign: Campaign) -> list[CampaignDate]:
     """Returns all known dates, including past ones, the earliest first."""
-    dates = [*_closings(session, campaign), *_session_ends(session, campaign)]
+    dates = [
+        *_events(session, campaign),
+        *_closings(session, campaign),
+        *_session_ends(session, campaign),
+    ]
     return sorted(dates, key=_sort_key)
+
+
+def _events(session: Session, campaign: Campaign) -> list[CampaignDate]:
+    return [
+        CampaignDate(
+            id=event.id,
+            title=event.title,
+            text=markdown.plain(event.text),
+            when=event.starts_at or event.day,
+            changed=event.updated_at,
+            kind=event.kind,
+            place=event.place,
+            link=event.link,
+        )
+        for event in events.of_campaign(session, campaign)
+    ]
 
 
 def _closings(session: Session, campaign: Campaign) -> list[CampaignDate]:

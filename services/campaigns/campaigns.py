@@ -142,7 +142,7 @@ def updates_of(session: Session, campaign_id: UUID, *, now: datetime) -> list[Ca
     statement = (
         select(CampaignUpdate)
         .where(CampaignUpdate.campaign_id == campaign_id, CampaignUpdate.published_at <= now)
-        .order_by(col(CampaignUpdate.published_at).desc())
+        .order_by(col(CampaignUpdate.published_at).desc(), col(CampaignUpdate.id).desc())
     )
     return list(session.exec(statement))
 

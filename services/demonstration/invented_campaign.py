@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from models import (
     Campaign,
+    EventKind,
     Keyring,
     Letter,
     Member,
@@ -29,7 +30,8 @@ from models import (
     SeatWatch,
     Supporter,
 )
-from services.campaigns import campaigns, news, petitions
+from services.campaigns import campaigns, events, news, petitions
+from services.common import times
 from services.demonstration import invented_pictures
 from services.errors import Conflict, Unauthenticated
 from services.files import csv_reading
@@ -141,6 +143,7 @@ def load(
     wordings.set_updates(session, organisation.id, content["wordings"]["updates"], now=now)
     campaign = _load_campaign(session, organisation, content, now - timedelta(days=DAYS))
     invented_pictures.load(session, organisation, campaign, now - timedelta(days=DAYS))
+    _load_events(session, campaign, content, now)
     _load_refusal(session, organisation, now)
     requests = supporters_of(content["petition"]["slug"])
     _load_signatures(session, requests, postcodes, keyring, now)
@@ -186,6 +189,18 @@ def _load_campaign(
         )
     session.flush()
     return campaign
+
+
+def _load_events(
+    session: Session, campaign: Campaign, content: dict[str, Any], now: datetime
+) -> None:
+    """Loads the coming dates. `in_days` counts from today, and `at` is a time in London."""
+    for event in content["events"]:
+        day = times.today(now) + timedelta(days=event["in_days"])
+        starts_at = datetime.combine(day, time.fromisoformat(event["at"]), times.LONDON)
+        values = {name: event[name] for name in ("title", "text", "place", "link")}
+        values |= {"kind": EventKind(event["kind"]), "starts_at": starts_at.astimezone(UTC)}
+        events.add(session, campaign, values=values, now=now)
 
 
 def _load_refusal(session: Session, organisation: Organisation, now: datetime) -> None:

@@ -29,24 +29,30 @@ from services.letters import copies, intake
 from services.letters.drafting import drafts, situations
 from services.letters.drafting.drafts import Draft
 from services.letters.drafting.situations import Situation
-from services.mail import supporter_mails
+from services.mail import letterheads, supporter_mails
+from services.mail.letterheads import Letterhead
 from services.mail.mail_builder import Mail
-from services.mail.supporter_mails import DroppedMessage, MailContext
+from services.mail.supporter_mails import DroppedMessage, Enclosed, MailContext
 from services.parliament import seats
-from services.parliament.standing import Standing
+from services.parliament.standing import Eligibility, Standing
 from services.supporters import seat_watches
 
 HELD_REASONS = {
-    "member_changed": "Your constituency has another MP now.",
-    "motion_changed": "The campaign is about another motion now.",
-    "standing_changed": "Since you wrote it, your MP has signed the motion, taken their name off, "
-    "or changed office: the letter no longer fits.",
+    "member_changed": "Your constituency has a new MP.",
+    "motion_changed": "The campaign is about a different motion now.",
+    "standing_changed": "Since you wrote it, your MP has signed the motion, removed their name or "
+    "changed office, so the letter doesn't fit any more.",
     "campaign_without_motion": "The campaign has no motion to write about any more.",
-    "unsendable": "Its subject, a name or an address has something in it that no mail can carry.",
+    "unsendable": "The subject, a name or an address has a character that can't be emailed.",
     **situations.REASONS,
 }
 # A withdrawn name is not among them: the reason not to write says it already.
-_POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "has not signed"}
+_POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "hasn't signed"}
+# Why a letter was held, where no other letter can be written either.
+_NO_LETTERS = (
+    *("vacant", "withdrawn"),
+    *("motion_ended", "campaign_closed", "campaign_without_motion"),
+)
 # With an address that is missing or dead, the page offers a text to send by paper mail.
 _WRITABLE_REASONS = (None, "no_address", "address_dead")
 # The state that a letter must have for an email of each kind.
@@ -109,8 +115,13 @@ def make_state_mail(
         "name": letter.name.text,
         "reason": HELD_REASONS.get(letter.reason or "", ""),
         "letter_link": _new_letter_page(campaign, context),
+        "can_write": letter.reason not in _NO_LETTERS,
+        "campaign_link": _campaign_page(campaign, context),
     }
-    return supporter_mails.to_supporter(message, supporter, campaign.title, values, context)
+    letterhead = _letterhead(session, campaign)
+    return supporter_mails.to_supporter(
+        message, supporter, campaign.title, values, context, letterhead=letterhead
+    )
 
 
 def make_sent_mail(
@@ -125,6 +136,7 @@ def make_sent_mail(
     campaign = session.get_one(Campaign, letter.campaign_id)
     values = _values_of(session, letter, campaign) | {
         "name": letter.name.text,
+        "campaign_link": _campaign_page(campaign, context),
         "sent_at": times.moment(letter.sent_at),
         "sent_on": times.day(letter.sent_at),
         "server_answer": copies.server_answer(session, letter.id),
@@ -132,9 +144,15 @@ def make_sent_mail(
     }
     supporter = session.get_one(Supporter, letter.supporter_id)
     is_copy = message.kind is MessageKind.LETTER_RECEIPT
-    copy = f"Subject: {letter.subject.text}\n\n{intake.text_as_sent(letter)}" if is_copy else ""
+    text = f"Subject: {letter.subject.text}\n\n{intake.text_as_sent(letter)}"
     return supporter_mails.to_supporter(
-        message, supporter, campaign.title, values, context, enclosed=copy
+        message,
+        supporter,
+        campaign.title,
+        values,
+        context,
+        letterhead=_letterhead(session, campaign),
+        enclosed=Enclosed(text, letter.locale) if is_copy else None,
     )
 
 
@@ -162,12 +180,18 @@ def make_seat_filled_mail(
         "party": seat.member.party,
         "constituency": seat.constituency.name,
         "action": session.get_one(Petition, signature.petition_id).action,
-        "organisation": session.get_one(Organisation, campaign.organisation_id).name,
         "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, signature.id),
         **_values_of_draft(draft, context),
     }
     supporter = session.get_one(Supporter, watch.supporter_id)
-    return supporter_mails.to_supporter(message, supporter, campaign.title, values, context)
+    letterhead = _letterhead(session, campaign)
+    return supporter_mails.to_supporter(
+        message, supporter, campaign.title, values, context, letterhead=letterhead
+    )
+
+
+def _letterhead(session: Session, campaign: Campaign) -> Letterhead:
+    return letterheads.of_organisation(session.get_one(Organisation, campaign.organisation_id))
 
 
 def _values_of(session: Session, letter: Letter, campaign: Campaign) -> dict[str, Any]:
@@ -175,7 +199,6 @@ def _values_of(session: Session, letter: Letter, campaign: Campaign) -> dict[str
         "campaign": campaign.title,
         "member": session.get_one(Member, letter.member_id).name,
         "constituency": session.get_one(Constituency, letter.constituency_code).name,
-        "organisation": session.get_one(Organisation, campaign.organisation_id).name,
     }
 
 
@@ -187,7 +210,7 @@ def _values_of_draft(draft: Draft | None, context: MailContext) -> dict[str, str
     reason = situation.reason
     page = _new_letter_page(situation.campaign, context) if reason in _WRITABLE_REASONS else ""
     return {
-        "position": _POSITIONS.get(situation.standing, ""),
+        "position": _position(situation),
         "motion_number": situation.motion.number,
         "motion_title": situation.motion.title,
         "reason": situations.REASONS[reason] if reason else "",
@@ -196,4 +219,16 @@ def _values_of_draft(draft: Draft | None, context: MailContext) -> dict[str, str
 
 
 def _new_letter_page(campaign: Campaign, context: MailContext) -> str:
-    return f"{context.base_url}/campaigns/{campaign.slug}/letter"
+    return f"{_campaign_page(campaign, context)}/letter"
+
+
+def _campaign_page(campaign: Campaign, context: MailContext) -> str:
+    return f"{context.base_url}/campaigns/{campaign.slug}"
+
+
+def _position(situation: Situation) -> str:
+    """Returns nothing for members who sign no motions: that they have not signed says nothing."""
+    can_sign = situation.eligibility is Eligibility.CAN_SIGN
+    if situation.standing is Standing.SIGNED or can_sign:
+        return _POSITIONS.get(situation.standing, "")
+    return ""

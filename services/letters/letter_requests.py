@@ -26,7 +26,8 @@ from models import (
 from services.common import times
 from services.common.tokens import Purpose
 from services.letters import submitted_letters
-from services.mail import supporter_mails
+from services.mail import letterheads, supporter_mails
+from services.mail.letterheads import Letterhead
 from services.mail.mail_builder import Mail
 from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.submissions import ending, standing_letters
@@ -49,7 +50,7 @@ class LetterRequest:
     campaign: str
     member: str
     constituency: str
-    organisation: str
+    letterhead: Letterhead
     last_day: date
     stands: bool
 
@@ -104,7 +105,7 @@ def gather(
             campaign=campaigns[each.letter.campaign_id][0].title,
             member=members[each.letter.member_id],
             constituency=seats[each.letter.constituency_code],
-            organisation=campaigns[each.letter.campaign_id][1],
+            letterhead=campaigns[each.letter.campaign_id][1],
             last_day=ending.last_day(each.letter.created_at),
             stands=each.key in standing,
         )
@@ -125,7 +126,6 @@ def make(
         "campaign": request.campaign,
         "member": request.member,
         "constituency": request.constituency,
-        "organisation": request.organisation,
         "last_day": times.day(request.last_day),
         "letter_link": context.link("letters/confirm", Purpose.LETTER, request.id),
         "disown_link": disown_link,
@@ -136,6 +136,7 @@ def make(
         request.campaign,
         values,
         context,
+        letterhead=request.letterhead,
         opt_out_link=None if request.recipient.id else disown_link,
     )
 
@@ -182,11 +183,14 @@ def _supporters(
     return {bytes(supporter.email_index): supporter for supporter in session.exec(statement)}
 
 
-def _campaigns(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[Campaign, str]]:
-    """Returns campaigns with the names of their organisations."""
+def _campaigns(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[Campaign, Letterhead]]:
+    """Returns campaigns with the letterheads of their organisations."""
     statement = (
-        select(Campaign, Organisation.name)
+        select(Campaign, Organisation)
         .join(Organisation, col(Organisation.id) == Campaign.organisation_id)
         .where(col(Campaign.id).in_(ids))
     )
-    return {campaign.id: (campaign, name) for campaign, name in session.exec(statement)}
+    return {
+        campaign.id: (campaign, letterheads.of_organisation(organisation))
+        for campaign, organisation in session.exec(statement)
+    }

@@ -1,4 +1,7 @@
-"""Builds an email, and checks that it has the intended headers and no others."""
+"""Builds an email, and checks that it has the intended headers and no others.
+
+An email has a text part, and may have an HTML part after it (multipart/alternative, RFC 2046, 5.1).
+"""
 
 import quopri
 import re
@@ -21,11 +24,17 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 # The standard library also encodes a space at the end of a line after 74 characters, which makes
 # the line longer than the 76 that are allowed (RFC 2045, 6.7).
 _TOO_LONG = re.compile(rb"^(.{74})(=20|=09)\r$", re.MULTILINE)
-_MIME = {
+# Quoted-printable never writes these two characters side by side, so that no text of an email can
+# hold the boundary (RFC 2045, 6.7).
+BOUNDARY = "=_central-lobby"
+_VERSION = {"MIME-Version": "1.0"}
+_TEXT = {
     "Content-Type": 'text/plain; charset="utf-8"',
     "Content-Transfer-Encoding": "quoted-printable",
-    "MIME-Version": "1.0",
 }
+_HTML = _TEXT | {"Content-Type": 'text/html; charset="utf-8"'}
+_ALTERNATIVES = {"Content-Type": f'multipart/alternative; boundary="{BOUNDARY}"'}
+_DELIMITER = f"--{BOUNDARY}".encode("ascii")
 
 
 class MessageSigner(Protocol):
@@ -52,6 +61,7 @@ class Envelope:
 class Mail:
     """The parts of an email before it is built. `recipient` is an address without a name.
 
+    `html` has the words of `body`. A letter to an MP has none.
     `sender_name` replaces the display name of the service's own address, never the address.
     `reply_to` is a name and an address. `unsubscribe` is a one-click link (RFC 8058).
     """
@@ -65,6 +75,7 @@ class Mail:
     campaign: str | None = None
     is_automatic: bool = True
     unsubscribe: str | None = None
+    html: str | None = None
 
 
 def build(mail: Mail, *, mail_from: str, now: datetime) -> Envelope:
@@ -78,7 +89,7 @@ def build(mail: Mail, *, mail_from: str, now: datetime) -> Envelope:
         "To": mail_headers.bare_address(mail.recipient),
     }
     if mail.reply_to:
-        headers["Reply-To"] = mail_headers.mailbox("Reply-To", *mail.reply_to)
+        headers["Reply-To"] = mailbox("Reply-To", *mail.reply_to)
     headers["Subject"] = text("Subject", mail.subject)
     headers["Date"] = format_datetime(now)
     headers["Message-ID"] = mail_headers.message_id(mail.message_id)
@@ -89,9 +100,9 @@ def build(mail: Mail, *, mail_from: str, now: datetime) -> Envelope:
     if mail.unsubscribe:
         headers["List-Unsubscribe"] = mail_headers.link(mail.unsubscribe)
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    headers |= _MIME
-    content = _written(headers, mail.body)
-    _check_built(content, headers, mail.body)
+    headers |= (_TEXT if mail.html is None else _ALTERNATIVES) | _VERSION
+    content = _written(headers, mail)
+    _check_built(content, headers, mail)
     return Envelope(own_address, headers["To"], mail.message_id, content)
 
 
@@ -106,19 +117,36 @@ def sealed(
     )
 
 
-def _written(headers: Mapping[str, str], text: str) -> bytes:
-    body = _LINE_END.sub("\r\n", text)
-    if not body.endswith("\r\n"):
-        body += "\r\n"
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+def _written(headers: Mapping[str, str], mail: Mail) -> bytes:
     try:
-        return f"{head}\r\n".encode("ascii") + _quoted_printable(body.encode())
+        if mail.html is None:
+            return _head(headers) + _encoded(mail.body)
+        parts = ((_TEXT, mail.body), (_HTML, mail.html))
+        written = [_DELIMITER + b"\r\n" + _head(mime) + _encoded(text) for mime, text in parts]
     except UnicodeError as error:
         raise Invalid.field("body", "mail_unsafe", "This text has broken characters.") from error
+    return b"".join((_head(headers), *written, _DELIMITER, b"--\r\n"))
+
+
+def _head(headers: Mapping[str, str]) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{lines}\r\n".encode("ascii")
+
+
+def _encoded(text: str) -> bytes:
+    body = _with_plain_ends(text).replace("\n", "\r\n")
+    return _quoted_printable((body if body.endswith("\r\n") else f"{body}\r\n").encode())
+
+
+def _with_plain_ends(text: str) -> str:
+    return _LINE_END.sub("\n", text) if "\r" in text else text
 
 
 def _quoted_printable(body: bytes) -> bytes:
-    return _TOO_LONG.sub(rb"\1=\r\n\2\r", quopri.encodestring(body))
+    encoded = quopri.encodestring(body)
+    if b"=20\r" in encoded or b"=09\r" in encoded:  # the pattern is slow, and this is rare
+        return _TOO_LONG.sub(rb"\1=\r\n\2\r", encoded)
+    return encoded
 
 
 @lru_cache(maxsize=10)
@@ -132,8 +160,8 @@ def domain_of(mail_from: str) -> str:
     return parseaddr(mail_from)[1].rpartition("@")[2] or "localhost"
 
 
-def _check_built(content: bytes, headers: Mapping[str, str], text: str) -> None:
-    """Parses the bytes as a receiver does, and compares the headers and the text.
+def _check_built(content: bytes, headers: Mapping[str, str], mail: Mail) -> None:
+    """Parses the bytes as a receiver does, and compares the headers and the texts.
 
     `mail_headers` has already decoded and compared the value of each header.
     """
@@ -142,13 +170,32 @@ def _check_built(content: bytes, headers: Mapping[str, str], text: str) -> None:
     is_as_meant = (
         _names(head) == list(headers)
         and parsed.items() == list(headers.items())
-        and _text_of(body) == _LINE_END.sub("\n", text).rstrip("\n")
+        and _has_texts(body, mail)
         and content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r")
         and max(map(len, head.split(b"\r\n"))) <= LONGEST_LINE
         and max(map(len, body.split(b"\r\n"))) <= LONGEST_ENCODED_LINE
     )
     if not is_as_meant:
         raise Invalid("mail_unsafe", "This mail would not arrive as it was meant.")
+
+
+def _has_texts(body: bytes, mail: Mail) -> bool:
+    """Returns whether a body holds the parts of the email, in their order, and nothing else."""
+    if mail.html is None:
+        return _is_text(body, mail.body)
+    before, *parts = body.split(_DELIMITER)
+    if before or len(parts) != 3 or parts[2] != b"--\r\n":
+        return False
+    meant = ((_TEXT, mail.body), (_HTML, mail.html))
+    for part, (mime, text) in zip(parts, meant, strict=False):
+        head = b"\r\n" + _head(mime)
+        if not part.startswith(head) or not _is_text(part[len(head) :], text):
+            return False
+    return True
+
+
+def _is_text(encoded: bytes, text: str) -> bool:
+    return _text_of(encoded) == _with_plain_ends(text).rstrip("\n")
 
 
 def _names(head: bytes) -> list[str]:

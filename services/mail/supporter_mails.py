@@ -2,21 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
 from models import Keyring, MessageKind, OutboxMessage
-from services.common import texts
 from services.common.tokens import Purpose, Tokens
-from services.mail import mail_builder, text_templates
+from services.mail import html_parts, mail_builder, mail_templates
 from services.mail.bounce_addresses import BounceAddress
+from services.mail.letterheads import Letterhead, fitted
 from services.mail.mail_builder import Mail, MessageSigner
 
 # Supporters can turn these off without turning off all email.
 NOTICES = (MessageKind.LETTER_QUESTION, MessageKind.SEAT_FILLED)
-_fit = lru_cache(maxsize=100)(texts.fit_for_header)  # texts of organisers, which many emails share
-LAST_LINE = "To choose what {organisation} sends to this address, or to stop it: {link}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +55,14 @@ class MailContext:
         return self.bounces.sender_of(row_id) if self.bounces else None
 
 
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """A text that an email passes on unchanged, such as the copy of a letter, with its language."""
+
+    text: str
+    locale: str
+
+
 class Recipient(Protocol):
     """The attributes of `models.Supporter` that an email needs."""
 
@@ -81,15 +86,16 @@ def to_supporter(
     values: dict[str, Any],
     context: MailContext,
     *,
-    enclosed: str = "",
+    letterhead: Letterhead,
+    enclosed: Enclosed | None = None,
     opt_out_link: str | None = None,
 ) -> Mail | DroppedMessage:
     """Makes an email with the template of the message's kind, or drops it if it is unwanted.
 
-    `values` must contain the name of the `organisation`. `campaign` is a title. `enclosed` is added
-    below the text, unchanged. The organisation does not know a recipient without an id:
-    `opt_out_link` then takes the place of the link to preferences in the headers, and the last line
-    is that of the text, which says what to do if it was somebody else.
+    `values` get the name of the `organisation` from the letterhead. `campaign` is a title.
+    `enclosed` stands between the text and its small print. The organisation does not know a
+    recipient without an id: `opt_out_link` then takes the place of the link to preferences in the
+    headers, and the last line is that of the text, which says what to do if it was somebody else.
     Characters that do not fit into a header are removed from titles and names: old ones were stored
     before they were refused.
     """
@@ -97,18 +103,25 @@ def to_supporter(
         return DroppedMessage("the supporter wants no mail")
     if supporter.questions_off_at is not None and message.kind in NOTICES:
         return DroppedMessage("the supporter wants no questions and notices")
-    text = text_templates.render(f"{message.kind}.txt", values)
-    link, last_line = opt_out_link, ""
+    values = values | {"organisation": letterhead.name}
+    content = mail_templates.render(f"{message.kind}.txt", values)
+    if enclosed:
+        content = content.with_enclosed(enclosed.text, enclosed.locale)
+    link = opt_out_link
     if supporter.id is not None:
         link = context.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
-        last_line = LAST_LINE.format(organisation=values["organisation"], link=link)
-    parts = (text.body, enclosed.rstrip(), last_line)
+        label = f"Change what {letterhead.name} emails you, or unsubscribe"
+        content = content.with_small("", label, link)
     return Mail(
         recipient=supporter.email.text,
-        sender_name=_fit(values["organisation"]),
-        subject=_fit(text.subject),
-        body="\n\n".join(part for part in parts if part) + "\n",
+        sender_name=letterhead.display_name,
+        reply_to=letterhead.reply_to,
+        subject=fitted(content.subject),
+        body=content.plain,
         message_id=context.message_id(message.id),
-        campaign=_fit(campaign),
+        campaign=fitted(campaign),
         unsubscribe=link,
+        html=html_parts.render(
+            content, sender=letterhead.name, brand_colour=letterhead.brand_colour
+        ),
     )

@@ -1,19 +1,6 @@
-"""Renders the plain-text templates of emails. The first line of a template is the subject."""
+"""The subject and body of emails and letters as plain text."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from jinja2 import FileSystemLoader, StrictUndefined
-from jinja2.sandbox import SandboxedEnvironment
-
-_environment = SandboxedEnvironment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    undefined=StrictUndefined,
-    auto_reload=False,  # checking the file for changes costs as much as rendering it
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +9,6 @@ class MailText:
 
     subject: str
     body: str
-
-
-def render(name: str, values: dict[str, Any]) -> MailText:
-    """Renders a template. It is an error if `values` lacks a name that the template uses."""
-    subject, _, body = _environment.get_template(name).render(values).partition("\n")
-    return MailText(" ".join(subject.split()), without_gaps(body))
 
 
 def without_gaps(text: str) -> str:

@@ -30,6 +30,7 @@ from models.base import table_of
 from services.common import times
 from services.common.tokens import Purpose
 from services.mail import supporter_mails
+from services.mail.letterheads import Letterhead
 from services.mail.mail_builder import Mail
 from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.parliament import seats
@@ -107,6 +108,8 @@ _PETITIONS = (
         _campaign.c.slug,
         _campaign.c.title,
         _owner.c.name.label("organisation"),
+        _owner.c.contact_email,
+        _owner.c.brand_colour,
     )
     .join(_campaign, _campaign.c.id == _petition.c.campaign_id)
     .join(_owner, _owner.c.id == _petition.c.organisation_id)
@@ -119,7 +122,7 @@ class PetitionMailData:
     """The data that emails about the signatures of one petition share."""
 
     action: str
-    organisation: str
+    letterhead: Letterhead
     campaign_slug: str
     campaign_title: str
 
@@ -186,7 +189,6 @@ def make(
         "name": signature.name,
         "has_vacant_seat": signature.has_vacant_seat,
         "action": petition.action,
-        "organisation": petition.organisation,
         "last_day": times.day(signature.last_day) if signature.last_day else None,
         "confirm_link": context.link("confirm", Purpose.CONFIRM, signature.id),
         "disown_link": disown_link,
@@ -199,6 +201,7 @@ def make(
         petition.campaign_title,
         values,
         context,
+        letterhead=petition.letterhead,
         opt_out_link=None if signature.signer.id else disown_link,
     )
 
@@ -272,5 +275,11 @@ def _of_signatures(
 def _petitions(session: Session, ids: Collection[UUID]) -> Mapping[UUID, PetitionMailData]:
     rows = session.connection().execute(_PETITIONS, {"ids": list(ids)})
     return {
-        row.id: PetitionMailData(row.action, row.organisation, row.slug, row.title) for row in rows
+        row.id: PetitionMailData(
+            action=row.action,
+            letterhead=Letterhead(row.organisation, row.contact_email, row.brand_colour),
+            campaign_slug=row.slug,
+            campaign_title=row.title,
+        )
+        for row in rows
     }

@@ -21,7 +21,7 @@ from models import (
     WebhookEndpoint,
 )
 from services.common import texts, times
-from services.mail import outbox, text_templates
+from services.mail import html_parts, mail_templates, outbox
 from services.mail.mail_builder import Mail
 from services.mail.outbox import NewMessage
 from services.mail.recipients import Recipient
@@ -32,20 +32,20 @@ from services.webhooks.deliveries import MOST_COUNTED
 KINDS = (MessageKind.WEBHOOK_STOPPED, MessageKind.WEBHOOK_FAILING)
 AT_MOST_EVERY = timedelta(days=1)
 WHY = {
-    DisabledReason.GONE: "It answered that it is gone for good (410).",
-    DisabledReason.FAILING: "For three days no delivery got a good answer.",
-    DisabledReason.KEY_ENDED: "The key that answered for it was revoked or has expired.",
-    DisabledReason.BY_HAND: "Somebody of your organisation, or a program with a key of yours, "
+    DisabledReason.GONE: "The endpoint answered 410 (gone), which means that it won't come back.",
+    DisabledReason.FAILING: "No delivery had succeeded for three days.",
+    DisabledReason.KEY_ENDED: "The API key that it belonged to has expired or was revoked.",
+    DisabledReason.BY_HAND: "Somebody in your organisation, or a program with one of your keys, "
     "disabled it.",
 }
 WHAT_TO_DO = {
-    DisabledReason.GONE: "Ask whoever runs the receiving side whether it moved. Give the new "
-    "address and enable it, or delete it if nobody needs it.",
-    DisabledReason.FAILING: "The log on its page says what it answered. Have the receiving side "
-    "mended, then enable it.",
-    DisabledReason.KEY_ENDED: "If it is still wanted, enable it on its page: from then on you "
-    "answer for it, and no key is needed. Otherwise delete it.",
-    DisabledReason.BY_HAND: "Enable it when it is wanted again.",
+    DisabledReason.GONE: "Ask the people who run the endpoint whether it has moved. Then enter the "
+    "new address and enable the webhook, or delete it if you don't need it.",
+    DisabledReason.FAILING: "The delivery log shows how the endpoint answered. Once the endpoint "
+    "works, enable the webhook.",
+    DisabledReason.KEY_ENDED: "If you still need it, enable it on its page. It then belongs to you "
+    "and needs no key. If not, delete it.",
+    DisabledReason.BY_HAND: "You can enable it at any time.",
 }
 
 
@@ -82,13 +82,17 @@ def make(session: Session, message: OutboxMessage, context: MailContext) -> Mail
         values = _stopped_values(session, endpoint)
     if not values:
         return DroppedMessage("the webhook is well, or somebody knows of it")
-    values |= _shared_values(session, endpoint, context)
-    text = text_templates.render(f"{message.kind}.txt", values)
+    organisation = session.get_one(Organisation, endpoint.organisation_id)
+    values |= _shared_values(session, endpoint, context) | {"organisation": organisation.name}
+    content = mail_templates.render(f"{message.kind}.txt", values)
     return Mail(
         recipient=organiser.email.text,
-        subject=texts.fit_for_header(text.subject),
-        body=f"{text.body}\n",
+        subject=texts.fit_for_header(content.subject),
+        body=content.plain,
         message_id=context.message_id(message.id),
+        html=html_parts.render(
+            content, sender=organisation.name, brand_colour=organisation.brand_colour
+        ),
     )
 
 
@@ -159,7 +163,6 @@ def _shared_values(
     return {
         "host": sender.host_of(endpoint.url.text),  # the rest of the URL is often a secret
         "description": endpoint.description,
-        "organisation": session.get_one(Organisation, endpoint.organisation_id).name,
         "waiting": counts.waiting + counts.held,
         "most": MOST_COUNTED,
         "page": f"{pages}/{endpoint.id}",

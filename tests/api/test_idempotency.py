@@ -24,6 +24,8 @@ from api.answers.state import state_of
 from api.http.idempotency import attempt_of
 from models import (
     Campaign,
+    CampaignEvent,
+    CampaignUpdate,
     IdempotencyKey,
     Keyring,
     Letter,
@@ -63,6 +65,8 @@ LETTER = {
 CAMPAIGN_BODY = {"slug": "new", "title": "New", "summary": "A new one."}
 PETITION_BODY = {"slug": "new-one", "action": "Do it", "addressed_to": "the House"}
 REPLY = {"member_id": 900001, "kind": "will_sign", "text": "I will.", "said_on": "2026-06-29"}
+UPDATE = {"title": "We have a debate", "body": "It is **on 25 July**."}
+EVENT = {"kind": "debate", "title": "MPs debate the sale", "day": "2026-07-25"}
 OVERRIDE = {"kind": "refuses", "reason": "She signs none.", "link": "https://example.org/7"}
 Deliver = Callable[[], list[EmailMessage]]
 
@@ -103,6 +107,20 @@ CALLS = {
         REPLY,
         {**REPLY, "text": "I will not."},
         (MemberReply,),
+        Scope.CAMPAIGNS_WRITE,
+    ),
+    "update": Call(
+        f"/v1/campaigns/{CAMPAIGN}/updates",
+        UPDATE,
+        {**UPDATE, "title": "Other news"},
+        (CampaignUpdate,),
+        Scope.CAMPAIGNS_WRITE,
+    ),
+    "event": Call(
+        f"/v1/campaigns/{CAMPAIGN}/events",
+        EVENT,
+        {**EVENT, "day": "2026-07-26"},
+        (CampaignEvent,),
         Scope.CAMPAIGNS_WRITE,
     ),
     "override": Call(
@@ -693,6 +711,8 @@ def test_the_document_tells_of_the_header_where_it_counts(app: FastAPI) -> None:
         "/v1/campaigns",
         f"{slug}/petitions",
         f"{slug}/replies",
+        f"{slug}/updates",
+        f"{slug}/events",
         f"{slug}/letters",
         f"{slug}/letters/opened",
         "/v1/letters/{letter_id}/retry",

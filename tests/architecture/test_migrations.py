@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Set
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from models import (
     ApiKeyPetition,
     Campaign,
     CampaignEvent,
+    CampaignUpdate,
     Consent,
     DeadAddress,
     EventKind,
@@ -62,6 +63,7 @@ from models import (
     WebhookEvent,
     Wording,
 )
+from models.base import new_id
 from services.assembly import Lobby
 from services.campaigns import petitions
 from services.database import engine
@@ -519,3 +521,60 @@ def test_on_the_way_down_a_person_keeps_the_standing_signature_or_the_newest(
     is_kept = {row_id for row_id in every if kept & {row_id, row_id.hex}}
     assert is_kept == wanted
     assert len(raw_rows(lobby, "consent")) == consents
+
+
+def test_the_way_up_gives_existing_news_addresses_of_its_own(lobby: Lobby) -> None:
+    engine.migrate(lobby.database, "0017")
+    with lobby.database.write() as session:
+        campaign = session.exec(select(Campaign.id)).one()
+        connection = session.connection()
+        connection.execute(sa.text("DELETE FROM campaign_update"))
+        other_id, columns = new_id(), sa.inspect(connection).get_columns("campaign")
+        names = ", ".join(column["name"] for column in columns)
+        changed = {"id": ":id", "slug": "'other'"}
+        values = ", ".join(changed.get(column["name"], column["name"]) for column in columns)
+        copy = sa.text(f"INSERT INTO campaign ({names}) SELECT {values} FROM campaign")
+        connection.execute(copy.bindparams(sa.bindparam("id", other_id, sa.Uuid())))
+        uuid, moment = sa.Uuid(), sa.DateTime(timezone=True)
+        update = sa.table(
+            "campaign_update",
+            sa.column("id", uuid),
+            sa.column("campaign_id", uuid),
+            sa.column("title", sa.String()),
+            sa.column("body", sa.String()),
+            sa.column("published_at", moment),
+        )
+        given = [
+            (campaign, "We won!", 3),
+            (campaign, "we won", 2),
+            (campaign, "We  Won", 1),
+            (campaign, "Дебаты", 4),
+            (campaign, "議論", 5),
+            (campaign, "x" * 200, 6),
+            (other_id, "We won", 7),
+        ]
+        rows = [
+            {
+                "id": new_id(),
+                "campaign_id": campaign_id,
+                "title": title,
+                "body": "b",
+                "published_at": datetime(2026, 7, day, 12, tzinfo=UTC),
+            }
+            for campaign_id, title, day in given
+        ]
+        connection.execute(sa.insert(update), rows)
+    engine.migrate(lobby.database)
+    with lobby.database.read() as session:
+        in_order = select(CampaignUpdate).order_by(col(CampaignUpdate.published_at))
+        news = session.exec(in_order).all()
+    assert [update.slug for update in news] == [
+        "we-won",
+        "we-won-2",
+        "we-won-3",
+        "news",
+        "news-2",
+        "x" * 80,
+        "we-won",
+    ], "the oldest of equal titles has no number, and campaigns do not share theirs"
+    assert all(update.updated_at == update.published_at for update in news)

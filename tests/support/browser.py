@@ -1,6 +1,5 @@
 """The application behind a real HTTP server, and the system's Chromium."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,19 +8,9 @@ from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from main import create_app
 from services.assembly import Lobby
+from tools.chromium import CHROMIUM, QUIET
 from tools.live_service import http_server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# Without these, Chromium sends requests to its maker at every start.
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PHONE: ViewportSize = {"width": 320, "height": 640}
 MARKS = [
     pytest.mark.browser,

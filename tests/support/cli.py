@@ -17,6 +17,7 @@ from typing import Any
 from core.settings import Settings
 from services.assembly import Lobby, open_lobby
 from services.demonstration import invented_campaign
+from tools import forked_commands
 
 COMMAND = Path(sys.executable).with_name("lobby")
 ORGANISATION = invented_campaign.about().organisation
@@ -44,11 +45,15 @@ class Cli:
         return others | {"LOBBY_DATA_DIR": str(self.data)} | self.settings
 
     def __call__(self, *arguments: str | Path, **settings: str) -> Done:
+        """Runs the command to its end, in a fork where it gets no input."""
+        command, env = [COMMAND, *arguments], self.environment | settings
+        if self.stdin == subprocess.DEVNULL:
+            return forked_commands.run(command, cwd=self.folder, env=env, timeout=60)
         return subprocess.run(
-            [COMMAND, *arguments],
+            command,
             cwd=self.folder,
             stdin=self.stdin,
-            env=self.environment | settings,
+            env=env,
             capture_output=True,
             text=True,
             timeout=60,

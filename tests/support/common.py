@@ -102,6 +102,18 @@ def text_of(message: EmailMessage) -> str:
     return str(body.get_content()).replace("\r\n", "\n")
 
 
+def html_of(message: EmailMessage) -> str:
+    """Returns the HTML part of a mail, with \n as its line ends."""
+    body = message.get_body(("html",))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+def types_of(message: EmailMessage) -> list[str]:
+    """Returns the types of a mail's parts, in their order."""
+    return [part.get_content_type() for part in message.walk() if not part.is_multipart()]
+
+
 def token_in(message: EmailMessage, path: str) -> str:
     """Returns the token of the link to `path` in a mail."""
     match = re.search(rf"/{path}/(\S+)", text_of(message))

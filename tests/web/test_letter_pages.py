@@ -238,7 +238,7 @@ def test_the_owner_of_an_address_says_not_me_and_gets_no_more_mails_about_letter
     assert deliver() == []
     assert sign(client).status_code == 303
     (mail,) = deliver()
-    assert "Please confirm your signature" in mail["Subject"], "that is something else"
+    assert "Confirm your signature" in mail["Subject"], "that is something else"
 
 
 def test_one_click_in_a_mail_program_does_what_not_me_does(
@@ -261,7 +261,7 @@ def test_not_me_can_be_taken_back_on_its_page(client: TestClient, deliver: Deliv
     assert "You can write again" in visible(lifted)
     assert write(client).status_code == 303
     (mail,) = deliver()
-    assert "confirm your letter" in mail["Subject"]
+    assert "is ready to send" in mail["Subject"]
 
 
 def test_not_me_after_the_confirmation_cancels_the_letter_until_it_has_gone(

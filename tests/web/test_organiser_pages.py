@@ -22,6 +22,7 @@ from services.parliament_sync import sessions
 from services.signatures import pending_views
 from tests.support.common import CAMPAIGN, ORGANISERS_PASSWORD, PETITION, Clock, Mailbox
 from tests.support.exports import submit
+from tests.support.mail import write_letter
 from tests.support.pages import RAW_VALUES, TALLY, close_campaign, sign, sign_in, visible
 from tests.support.partners import SECOND, add_second_petition
 from tests.support.signatures import confirm_all
@@ -343,7 +344,24 @@ def test_the_demonstrations_mail_is_readable_on_this_machine(
     link = re.search(r'<a href="http://[^/]+(/confirm/[^"]+)">', mail.text)
     assert link
     assert local_client.get(link.group(1)).status_code == 200
+    html = local_client.get(f"{newest.group(1)}/html")
+    assert f'href="{newest.group(1)}/html"' in mail.text
+    assert ">Confirm my signature</a>" in html.text
+    assert html.headers["Content-Security-Policy"].startswith(
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'"
+    )
+    assert html.headers["Cache-Control"] == "no-store"
     assert 'href="/dev/mail"' in local_client.get(f"/petitions/{PETITION}/check-your-mail").text
+
+
+def test_a_letter_to_an_mp_has_no_html_to_show(local_client: TestClient, lobby: Lobby) -> None:
+    mailbox = Mailbox(lobby)
+    mailbox.deliver()
+    write_letter(lobby)
+    (letter,) = [mail for mail in mailbox.deliver() if not mail.is_multipart()]
+    name = f"/dev/mail/{str(letter['Message-ID'])[1:].partition('@')[0]}.eml"
+    assert "Show as HTML" not in local_client.get(name).text
+    assert local_client.get(f"{name}/html").status_code == 404
 
 
 def test_mail_names_cannot_lead_out_of_the_folder(local_client: TestClient, lobby: Lobby) -> None:
@@ -352,6 +370,7 @@ def test_mail_names_cannot_lead_out_of_the_folder(local_client: TestClient, lobb
     outside.write_text("Subject: secret\n\nsecret")
     for name in ("..%2Fsecret.eml", "%2e%2e%2fsecret.eml", "secret.eml", str(outside), "%00"):
         assert local_client.get(f"/dev/mail/{name}").status_code == 404
+        assert local_client.get(f"/dev/mail/{name}/html").status_code == 404
 
 
 def test_mail_is_hidden_from_other_machines_hosts_and_addresses(

@@ -316,7 +316,9 @@ def test_whose_key_ended_goes_on_where_an_organiser_enables_it(
     change_endpoint(
         lobby, path, disabled_at=lobby.clock(), disabled_reason=DisabledReason.KEY_ENDED
     )
-    assert "The key that answered for it was revoked" in visible(signed_in.get(path))
+    assert "The API key that it belonged to has expired or was revoked" in visible(
+        signed_in.get(path)
+    )
     signed_in.post(f"{path}/enable")
     assert deliver(lobby) == 1
     assert receiver.taken[0].told["data"]["person"]["name"] == "Anna Example"
@@ -349,7 +351,7 @@ def test_the_list_shows_hosts_and_how_each_does_but_no_address(
     assert "0 waiting 0 failed Last delivered 1 July 2026, 13:00" in page_text
     change_endpoint(lobby, path, disabled_at=clock.now, disabled_reason=DisabledReason.GONE)
     page_text = visible(signed_in.get(HOOKS))
-    assert "Stopped on 1 July 2026, 13:00. It answered that it is gone for good (410)." in page_text
+    assert "Stopped on 1 July 2026, 13:00. The endpoint answered 410 (gone)" in page_text
     assert "/organiser/webhooks" in signed_in.get("/organiser").text
 
 
@@ -520,10 +522,10 @@ def test_it_is_deleted_on_a_page_that_says_what_goes_with_it(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"disabled_reason": DisabledReason.GONE}, "whether it moved"),
-        ({"disabled_reason": DisabledReason.FAILING}, "For three days no delivery"),
-        ({"disabled_reason": DisabledReason.KEY_ENDED}, "no key is needed"),
-        ({"disabled_reason": DisabledReason.BY_HAND}, "when it is wanted again"),
+        ({"disabled_reason": DisabledReason.GONE}, "whether it has moved"),
+        ({"disabled_reason": DisabledReason.FAILING}, "No delivery had succeeded for three days"),
+        ({"disabled_reason": DisabledReason.KEY_ENDED}, "needs no key"),
+        ({"disabled_reason": DisabledReason.BY_HAND}, "You can enable it at any time"),
     ],
 )
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

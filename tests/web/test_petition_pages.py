@@ -321,7 +321,7 @@ def test_not_me_can_be_taken_back_on_its_page(client: TestClient, deliver: Deliv
     assert f'href="/petitions/{fields["petition"]}"' in lifted.text
     sign(client)
     (mail,) = deliver()
-    assert "confirm your signature" in mail["Subject"]
+    assert "Confirm your signature" in mail["Subject"]
 
 
 def test_somebody_in_a_vacant_seat_can_ask_with_one_button_to_be_told_of_an_mp(

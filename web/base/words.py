@@ -18,10 +18,11 @@ from models import (
     ReplyKind,
 )
 from services.campaigns.still_missing import Part
-from services.common import times
+from services.common import markdown, times
 from services.letters.drafting import situations
 from services.letters.queue_overview import LetterGroup
 from services.parliament.standing import Eligibility, Role, Standing, StatedIntent
+from services.views.timelines import Entry, Kind
 from services.webhooks import warning_mails
 
 # A full stop or a bracket behind an address belongs to the sentence.
@@ -86,6 +87,14 @@ LETTER_STATES = {
     LetterState.CANCELLED: "Your letter has been cancelled",
     LetterState.REJECTED: "Your letter could not be delivered",
     LetterState.UNCERTAIN: "We cannot tell whether your letter arrived",
+}
+# What a campaign's date is, before its day. News and other dates need no word.
+ENTRY_KINDS: dict[Kind, str] = {
+    "news": "",
+    "debate": "Debate",
+    "delivery": "Handing in the petition",
+    "vote": "Vote",
+    "other": "",
 }
 # Letters by state, for organisers.
 LETTER_GROUPS = {
@@ -168,6 +177,13 @@ def day(value: date) -> str:
     return times.day(value)
 
 
+def entry_time(entry: Entry) -> str:
+    """Says when an entry of a timeline is: its day, and the time where people have to be there."""
+    if isinstance(entry.when, datetime) and entry.kind != "news":
+        return moment(entry.when)
+    return day(entry.when)
+
+
 def last_day(end: datetime) -> str:
     """Formats the last day before an end at midnight: `31 December 2026`."""
     return times.day(end - timedelta(microseconds=1))
@@ -181,6 +197,16 @@ def in_one_line(text: str) -> str:
 def paragraphs(text: str) -> list[str]:
     """Splits a text at empty lines."""
     return [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
+
+
+def in_markdown(text: str) -> Markup:
+    """Returns the HTML of a text in our small Markdown, which is safe to show."""
+    return Markup(markdown.html(text))  # noqa: S704 - all text in it is escaped
+
+
+def without_markdown(text: str) -> str:
+    """Returns a text in our small Markdown without its marks, for descriptions."""
+    return markdown.plain(text)
 
 
 def linked(text: str) -> Markup:
@@ -233,6 +259,10 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "last_day": last_day,
     "paragraphs": paragraphs,
     "in_one_line": in_one_line,
+    "markdown": in_markdown,
+    "without_markdown": without_markdown,
+    "entry_kind": ENTRY_KINDS.__getitem__,
+    "entry_time": entry_time,
     "linked": linked,
     "field_name": field_name,
     "party_class": party_class,

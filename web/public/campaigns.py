@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from services.campaigns import campaigns
-from services.views import campaign_views
+from services.views import campaign_views, timelines
 from web.base.dependencies import Viewer
 from web.base.forms import Form
 from web.base.rendering import page
@@ -37,6 +37,7 @@ def show_campaign(
         session,
         is_private=viewer is not None,  # it may be a draft
         view=view,
+        timeline=timelines.of_campaign(session, campaign, now=now),
         petition_view=first_open,
         other_petitions=[petition for petition in view.petitions if petition is not first_open],
         form=Form(),

@@ -6,11 +6,14 @@ from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
 from sqlmodel import Session
 
 from api.http.dependencies import ReadSession, TheLobby
+from api.http.response_headers import POLICY
 from services.assembly import Lobby
 from services.errors import NotFound
 from services.organisations import organisations
@@ -18,12 +21,17 @@ from web.base.local import is_on_this_machine
 from web.base.rendering import page
 
 NEWEST = 100
+# The HTML part of an email has inline styles, and loads nothing.
+HTML_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; sandbox"
+)
 router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
 class DemonstrationMail:
-    """An email in the folder. In a list, `text` is empty."""
+    """An email in the folder. In a list, `text` and `html` are empty. Letters have no HTML."""
 
     name: str
     sender: str
@@ -31,6 +39,7 @@ class DemonstrationMail:
     subject: str
     date: datetime | None
     text: str
+    html: str
 
 
 def is_shown(request: Request, lobby: Lobby, session: Session) -> bool:
@@ -52,12 +61,25 @@ def list_mails(request: Request, lobby: TheLobby, session: ReadSession) -> Respo
 
 @router.get("/dev/mail/{name}")
 def show_mail(name: str, request: Request, lobby: TheLobby, session: ReadSession) -> Response:
-    """Shows one email with clickable links."""
+    """Shows the text part of one email with clickable links."""
+    mail = _named(name, request, lobby, session)
+    return page("public/dev_mail.html", session, is_private=True, mail=mail)
+
+
+@router.get("/dev/mail/{name}/html")
+def show_html(name: str, request: Request, lobby: TheLobby, session: ReadSession) -> Response:
+    """Shows the HTML part of one email as an email program does."""
+    mail = _named(name, request, lobby, session)
+    if not mail.html:
+        raise NotFound("mail_unknown", "This email has no HTML part.")
+    return HTMLResponse(mail.html, headers={POLICY: HTML_POLICY, "Cache-Control": "no-store"})
+
+
+def _named(name: str, request: Request, lobby: Lobby, session: Session) -> DemonstrationMail:
     # The name is compared with those of the files: it is never part of a path.
     for file in _files(request, lobby, session):
         if file.name == name:
-            mail = _read(file, with_text=True)
-            return page("public/dev_mail.html", session, is_private=True, mail=mail)
+            return _read(file, with_text=True)
     raise NotFound("mail_unknown", "There is no such mail.")
 
 
@@ -72,7 +94,6 @@ def _files(request: Request, lobby: Lobby, session: Session) -> list[Path]:
 def _read(file: Path, *, with_text: bool) -> DemonstrationMail:
     parser: BytesParser[EmailMessage] = BytesParser(policy=policy.default)
     message = parser.parsebytes(file.read_bytes(), headersonly=not with_text)
-    body = message.get_body(("plain",)) if with_text else None
     date = message["Date"]
     return DemonstrationMail(
         name=file.name,
@@ -80,5 +101,11 @@ def _read(file: Path, *, with_text: bool) -> DemonstrationMail:
         recipient=str(message["To"] or ""),
         subject=str(message["Subject"] or "(no subject)"),
         date=date.datetime if date else None,
-        text=str(body.get_content()) if body else "",
+        text=_part(message, "plain") if with_text else "",
+        html=_part(message, "html") if with_text else "",
     )
+
+
+def _part(message: EmailMessage, kind: Literal["plain", "html"]) -> str:
+    body = message.get_body((kind,))
+    return str(body.get_content()) if body else ""

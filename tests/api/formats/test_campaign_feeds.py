@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from sqlmodel import select
 
 from core.settings import Settings
-from models import CampaignStatus, CampaignUpdate, Motion, ParliamentSession
+from models import CampaignEvent, CampaignStatus, CampaignUpdate, Motion, ParliamentSession
 from services.assembly import Lobby
 from services.campaigns import campaigns, news, petitions
+from services.campaigns import events as campaign_events
 from services.operations import checks
 from tests.support.common import CAMPAIGN, PETITION, START, Clock
 from tests.support.feeds import ATOM, text_in
@@ -25,6 +26,11 @@ ADDRESS = f"http://testserver{PAGE}"
 
 
 def events(client: TestClient) -> list[Any]:
+    """Returns the dates of petitions and motions; those that a campaign sets have a kind."""
+    return [event for event in all_events(client) if "categories" not in event]
+
+
+def all_events(client: TestClient) -> list[Any]:
     answer = client.get(DATES)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
@@ -83,7 +89,74 @@ def test_a_campaign_without_news_has_a_feed_without_entries(
     assert ET.fromstring(client.get(NEWS).content).findall(f"{ATOM}entry") == []
 
 
+def test_an_entry_has_its_own_page_and_says_when_it_last_changed(
+    client: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    with lobby.database.write() as session:
+        campaign = campaigns.by_slug(session, CAMPAIGN)
+        at = START + timedelta(days=1)
+        body = "**Yes** & <no>\n\n- [x](https://a.example)"
+        update = news.add(session, campaign, title="Ours", body=body, published_at=at, now=START)
+    clock.advance(days=1)
+    assert first_entry(client) == {
+        "title": "Ours",
+        "published": "2026-07-02T12:00:00Z",
+        "updated": "2026-07-02T12:00:00Z",
+        "summary": "Yes & <no>\n\n- x (https://a.example)",
+        "content": "<p><strong>Yes</strong> &amp; &lt;no&gt;</p>\n<ul><li>"
+        '<a href="https://a.example" rel="nofollow noopener">x</a></li></ul>',
+        "alternate": f"{ADDRESS}/updates/ours",
+    }
+    clock.advance(days=1)
+    with lobby.database.write() as session:
+        row = session.get_one(CampaignUpdate, update.id)
+        news.change(session, row, values={"title": "Changed"}, now=clock.now)
+    changed = first_entry(client)
+    assert (changed["title"], changed["updated"]) == ("Changed", "2026-07-03T12:00:00Z")
+    assert (changed["published"], changed["alternate"]) == (
+        "2026-07-02T12:00:00Z",
+        f"{ADDRESS}/updates/ours",
+    )
+    assert text_in(ET.fromstring(client.get(NEWS).content), "updated") == changed["updated"]
+    assert client.get(changed["alternate"]).status_code == 200
+
+
+def first_entry(client: TestClient) -> dict[str, str]:
+    entry = next(ET.fromstring(client.get(NEWS).content).iter(f"{ATOM}entry"))
+    names = ("title", "published", "updated", "summary", "content")
+    content, link = entry.find(f"{ATOM}content"), entry.find(f"{ATOM}link")
+    assert content is not None
+    assert link is not None
+    assert (content.get("type"), link.get("rel")) == ("html", "alternate")
+    return {name: text_in(entry, name) for name in names} | {"alternate": link.get("href") or ""}
+
+
 # ---- dates
+
+
+def test_a_campaigns_own_dates_have_kind_place_link_and_a_uid_that_stays(
+    client: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    (debate,) = all_events(client)
+    assert str(debate["summary"]) == "MPs debate the sale of NHS Professionals"
+    assert str(debate["location"]) == "Westminster Hall, House of Commons"
+    assert debate["categories"].to_ical() == b"DEBATE"
+    assert str(debate["url"]) == "https://example.org/debate"
+    assert "**" not in str(debate["description"])
+    assert debate.decoded("dtstart") == datetime(2026, 7, 10, 13, 30, tzinfo=UTC)
+    assert "dtend" not in debate
+    clock.advance(days=1)
+    with lobby.database.write() as session:
+        row = session.exec(select(CampaignEvent)).one()
+        values = {"day": date(2026, 7, 12), "link": None, "place": ""}
+        campaign_events.change(session, row, values=values, now=clock.now)
+    (moved,) = all_events(client)
+    assert str(moved["uid"]) == str(debate["uid"]) == str(row.id)
+    assert moved.decoded("dtstart") == date(2026, 7, 12)
+    assert moved.decoded("dtend") == date(2026, 7, 13), "a whole day ends before the next"
+    assert moved.decoded("last-modified") == clock.now > debate.decoded("last-modified")
+    assert str(moved["url"]) == ADDRESS
+    assert "location" not in moved
 
 
 def test_a_petition_that_closes_is_an_event_which_stays_the_same_when_it_moves(

@@ -42,7 +42,8 @@ def test_a_token_gives_back_what_it_is_bound_to_and_no_byte_of_it_can_change() -
     assert tokens.read_bound(Purpose.ORGANISER, token) == (row, b"fingerprint")
     assert tokens.read_bound(Purpose.ORGANISER, tokens.issue(Purpose.ORGANISER, row)) == (row, b"")
     for place in range(len(token)):
-        forged = f"{token[:place]}{'A' if token[place] != 'A' else 'B'}{token[place + 1 :]}"
+        # Two bits of a signature's last character mean nothing: 'A' and 'Q' differ in others.
+        forged = f"{token[:place]}{'Q' if token[place] == 'A' else 'A'}{token[place + 1 :]}"
         with pytest.raises(Invalid):
             tokens.read_bound(Purpose.ORGANISER, forged)
 
@@ -89,8 +90,8 @@ def test_a_link_in_a_mail_that_was_late_works_until_its_submission_is_deleted(
     received_at = START + after
     clock, deleted_at = Clock(received_at + delay), received_at + ending.KEPT_FOR
     named = ending.last_day(received_at)
-    assert named - times.today(received_at) in (timedelta(days=13), timedelta(days=14))
-    assert times.end_of_day(named) <= deleted_at
+    # The last whole day. It is the 12th one after midnight, where the clocks go back on the 14th.
+    assert times.end_of_day(named) <= deleted_at < times.end_of_day(named + timedelta(days=1))
     tokens, row = Tokens(RING, clock), uuid4()
     token = tokens.issue(purpose, row)
     clock.now = deleted_at

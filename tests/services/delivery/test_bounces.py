@@ -278,7 +278,7 @@ def test_a_letter_that_came_back_counts_no_more_and_its_writer_is_told_once(
     (mail,) = deliver()
     assert (mail["To"], mail["Subject"]) == (
         "anna@example.org",
-        "Your letter to Morag Ferncastle did not arrive",
+        "We couldn't deliver your letter to Morag Ferncastle",
     )
     assert "House of Commons, London SW1A 0AA" in text_of(mail)
     assert f"http://testserver{LETTER}" in text_of(mail)
@@ -423,7 +423,7 @@ def test_a_members_dead_address_is_found_and_no_letter_goes_there(
     assert (address.member_id, address.detail) == (letter_of(lobby, first).member_id, DEAD)
     mail_texts = {mail["To"]: text_of(mail) for mail in deliver()}
     assert MORAG not in mail_texts
-    assert "did not arrive" not in mail_texts["second@example.org"]
+    assert "it came back" not in mail_texts["second@example.org"]
     assert "House of Commons, London SW1A 0AA" in mail_texts["second@example.org"]
     held_letter = letter_of(lobby, message)
     assert (held_letter.state, held_letter.reason) == (LetterState.HELD, "address_dead")

@@ -133,9 +133,9 @@ def test_a_writer_is_asked_once_two_weeks_after_the_letter_went(
     (mail,) = deliver()
     assert letter_of(lobby, letter_id).asked_at == clock.now
     assert mail["To"] == ANNA["email"]
-    assert mail["Subject"] == "Did Morag Ferncastle answer your letter?"
+    assert mail["Subject"] == "Did Morag Ferncastle reply?"
     text = text_of(mail)
-    assert "On 1 July 2026 your letter to Morag Ferncastle" in text
+    assert "On 1 July 2026 we sent your letter to Morag Ferncastle" in text
     assert lobby.tokens.read(Purpose.LETTER_ANSWER, token_in(mail, "letters/answer")) == letter_id
     clock.advance(days=30)
     worker.clean_up(lobby)

@@ -81,12 +81,12 @@ def test_a_writer_who_wants_a_copy_gets_all_of_the_letter_as_it_went(
     (letter,) = [mail for mail in mails if mail["To"] != ANNA["email"]]
     (copy,) = copies(mails)
     text = text_of(copy)
-    assert copy["Subject"] == "Your letter to Morag Ferncastle has gone"
+    assert copy["Subject"] == "Your letter to Morag Ferncastle has been sent"
     assert "Morag Ferncastle, MP for Edinburgh East and Musselburgh" in text
-    assert "We handed it over on 1 July 2026, 13:00, London time." in text
+    assert "we handed your letter over on 1 July 2026, 13:00, London time." in text
     assert "answered: written to" in text
     assert f"Subject: Please sign EDM 152\n\n{text_of(letter).rstrip()}\n\n" in text
-    assert text.rstrip().splitlines()[-1].startswith("To choose what ")
+    assert text.rstrip().splitlines()[-1].startswith("Change what ")
     assert letter["List-Unsubscribe"] is None, "an MP's office is no subscriber"
 
 
@@ -248,7 +248,7 @@ def texts_to_anna(sink: Sink) -> list[str]:
 def test_the_copy_tells_what_the_mail_server_answered(relayed: Lobby, sink: Sink) -> None:
     with TestClient(create_app(relayed.settings, lobby=relayed)) as client:
         send_letter(relayed, client)
-    (copy,) = [text for text in texts_to_anna(sink) if "has gone" in text]
+    (copy,) = [text for text in texts_to_anna(sink) if "Here's the copy" in text]
     assert "answered: 250 2.0.0 taken as 4711" in copy
 
 
@@ -267,8 +267,8 @@ def test_the_copy_of_an_uncertain_letter_goes_when_an_organiser_says_that_it_wen
         assert answer.json()["status"] == "sent"
     while worker.deliver_due(relayed):
         pass
-    (copy,) = [text for text in texts_to_anna(sink) if "has gone" in text]
-    assert "got no clear answer then" in copy
+    (copy,) = [text for text in texts_to_anna(sink) if "Here's the copy" in text]
+    assert "got no clear answer at first" in copy
     assert "answered:" not in copy
 
 
@@ -334,7 +334,7 @@ def test_a_copy_is_one_of_the_five_mails_a_day_and_comes_tomorrow(
     with lobby.database.write() as session:  # with the mail that asked to confirm, these are five
         outbox.queue(session, [note] * 4, now=lobby.clock())
     assert client.post(COPY, json=token).status_code == 200
-    assert [mail for mail in deliver() if "has gone" in mail["Subject"]] == []
+    assert [mail for mail in deliver() if "has been sent" in mail["Subject"]] == []
     clock.advance(days=1, minutes=1)
     assert len(copies(deliver())) == 1
     assert client.post(COPY, json=token).status_code == 200

@@ -374,7 +374,7 @@ def test_with_another_address_or_too_late_the_page_asks_to_check_the_mail(
     assert late.headers["Location"] == f"{LETTERS}/check-your-mail"
     mails = deliver()
     assert {mail["To"] for mail in mails} == {"other@example.org", ANNA["email"]}
-    assert all("confirm your letter" in mail["Subject"] for mail in mails)
+    assert all("is ready to send" in mail["Subject"] for mail in mails)
 
 
 def test_the_page_says_that_a_letter_was_sent_before_and_keeps_the_new_one(

@@ -286,7 +286,7 @@ def test_a_member_who_signs_in_between_does_not_get_the_old_letter(
     assert state_of(lobby, letter) is LetterState.HELD
     (mail,) = sink.messages()
     assert mail["To"] == "anna@example.org"
-    assert "has not been sent" in mail["Subject"]
+    assert "We haven't sent your letter" in mail["Subject"]
     assert "/letter" in text_of(mail)
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import Keyring
-from services.mail import delivery_reports, smtp_answers
+from services.mail import delivery_reports, mail_builder, smtp_answers
 from services.mail.bounce_addresses import BounceAddress
 from services.mail.delivery_reports import DeliveryReport, ReportedOutcome
-from tests.support.common import SECRET
+from tests.support.common import SECRET, START
 from tests.support.outside.bounce_reports import (
     MORAG,
     OURS,
@@ -24,6 +24,7 @@ from tests.support.outside.bounce_reports import (
     strange,
     vacation,
 )
+from tools import mail_samples
 
 ADDRESS = f"bounces@{OURS}"
 BOUNCES = BounceAddress(ADDRESS, Keyring([SECRET]))
@@ -249,3 +250,22 @@ def test_only_the_beginning_of_a_huge_mail_is_read() -> None:
     assert read(content).message_id == MESSAGE
     late = b"X: y\n" * 100_000 + postfix(TAGGED)
     assert read(late).verdict is ReportedOutcome.NO_FAILURE
+
+
+# ---- emails of two parts that come back
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("name", ["confirm_signature", "letter_receipt"])
+def test_a_whole_email_of_two_parts_that_comes_back_is_recognised(write: Writer, name: str) -> None:
+    mail = next(mail for each, _, mail in mail_samples.mails() if each == name)
+    built = mail_builder.build(mail, mail_from=f"Lobby <post@{OURS}>", now=START)
+    returned = built.content.decode("ascii").replace("\r\n", "\n")
+    assert "multipart/alternative" in returned
+    failure = Failure(recipient="anna@example.org", returned=returned)
+    report = read(write(failure))
+    assert report.verdict is ReportedOutcome.FAILED
+    assert report.message_id == mail_samples.ID
+    assert report.is_dead
+    assert report.recipients == {"anna@example.org"}
+    assert report.server_text.startswith("550 5.1.1 No mailbox")

@@ -33,8 +33,9 @@ from services.assembly import Lobby
 from services.common import texts
 from services.common.tokens import Purpose
 from services.errors import Invalid
-from services.mail import mail_builder, text_templates
+from services.mail import html_parts, mail_builder, mail_templates
 from services.mail.couriers import make_courier
+from services.mail.letterheads import Letterhead
 from services.mail.mail_builder import Envelope, Mail
 from services.organisations import organisations
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, START
@@ -73,19 +74,24 @@ def validated(hostile_input: HostileInput) -> HostileInput:
 
 def second_signature(hostile_input: HostileInput) -> Mail:
     """Builds the email to somebody who has signed already. It names them and the petition."""
+    letterhead = Letterhead(hostile_input.organisation, hostile_input.member, hostile_input.action)
     values = {
         "name": hostile_input.name,
         "action": hostile_input.action,
-        "organisation": hostile_input.organisation,
+        "organisation": letterhead.name,
     }
     links = {"confirm_link": "x", "disown_link": "y", "withdraw_link": "z"}
     links |= {"has_vacant_seat": "", "letter_link": "z"}
-    text = text_templates.render("already_signed.txt", values | links)
+    content = mail_templates.render("already_signed.txt", values | links)
     return Mail(
         recipient=hostile_input.email,
-        sender_name=texts.fit_for_header(hostile_input.organisation),
-        subject=texts.fit_for_header(text.subject),
-        body=text.body,
+        sender_name=letterhead.display_name,
+        reply_to=letterhead.reply_to,
+        subject=texts.fit_for_header(content.subject),
+        body=content.plain,
+        html=html_parts.render(
+            content, sender=letterhead.name, brand_colour=letterhead.brand_colour
+        ),
         message_id="<1@lobby.example.org>",
         campaign=texts.fit_for_header(hostile_input.title),
     )
@@ -136,6 +142,7 @@ def check_received(mail: Mail, envelope: Envelope, *, deeply: bool = False) -> N
     names = [name for name, _ in by_hand]
     assert names == by_python.keys()
     meant = {"From", "To", "Subject", "Date", "Message-ID", *MIME}
+    meant -= {"Content-Transfer-Encoding"} if mail.html else set()
     meant |= {"Reply-To"} if mail.reply_to else set()
     meant |= {"X-Campaign"} if mail.campaign else set()
     meant |= {"Auto-Submitted"} if mail.is_automatic else set()
@@ -150,16 +157,39 @@ def check_received(mail: Mail, envelope: Envelope, *, deeply: bool = False) -> N
         if text:
             assert decoded(header_values[name]) == " ".join(text.split())
             assert "\r" not in decoded(header_values[name])
-    as_written = re.sub(r"\r\n|\r", "\n", mail.body).rstrip("\n")
-    assert decodestring(body).decode().replace("\r\n", "\n").rstrip("\n") == as_written
     assert max(map(len, body.split(b"\r\n"))) <= 76, "RFC 2045, 6.7"
-    assert not by_python.is_multipart()
-    assert by_python.get_content_type() == "text/plain"
+    if mail.html is None:
+        assert not by_python.is_multipart()
+        assert by_python.get_content_type() == "text/plain"
+        assert as_read(decodestring(body).decode()) == as_read(mail.body)
+    else:
+        check_parts(mail, BytesParser(policy=compat32).parsebytes(head + b"\r\n\r\n" + body))
     if deeply:
         modern = BytesParser(policy=default).parsebytes(content)
         assert [address.addr_spec for address in modern["To"].addresses] == [recipient]
         assert [address.addr_spec for address in modern["From"].addresses] == [OWN]
         assert not any(modern[name] for name in ("Bcc", "Cc", "Sender"))
+
+
+def check_parts(mail: Mail, message: Message) -> None:
+    """Checks that a mail has the two parts that were meant, the text first, and nothing else."""
+    assert message.get_content_type() == "multipart/alternative"
+    assert (message.preamble or "", message.epilogue or "") == ("", "")
+    parts = list(message.walk())[1:]
+    assert [part.get_content_type() for part in parts] == ["text/plain", "text/html"]
+    for part, meant in zip(parts, (mail.body, mail.html), strict=True):
+        assert part.keys() == ["Content-Type", "Content-Transfer-Encoding"]
+        assert part.get_content_charset() == "utf-8"
+        decoded_part = part.get_payload(decode=True)
+        assert isinstance(decoded_part, bytes)
+        assert meant is not None
+        assert as_read(decoded_part.decode()) == as_read(meant)
+        assert part.defects == []
+
+
+def as_read(text: str) -> str:
+    """Returns a text with the same line ends, and none at the end."""
+    return re.sub(r"\r\n|\r", "\n", text).rstrip("\n")
 
 
 def ascii_of(address: str) -> str:

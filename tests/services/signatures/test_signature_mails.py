@@ -205,7 +205,7 @@ def test_each_mail_names_its_own_signer_petition_and_seat(
         assert ("dŵr, iechyd" in text) is is_theirs
         if number >= 30:
             is_vacant = request.postcode in (VACANT, SIGNED)
-            assert ("has no MP just now" in text) is is_vacant
+            assert ("no MP for your constituency at the moment" in text) is is_vacant
 
 
 def test_what_many_mails_need_is_looked_up_in_as_many_statements_as_for_one(

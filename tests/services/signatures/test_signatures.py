@@ -295,7 +295,7 @@ def test_who_has_signed_already_is_told_so_by_mail_only(
     deliver()
     sign(lobby)
     (mail,) = deliver()
-    assert "signed already" in mail["Subject"]
+    assert "already signed" in mail["Subject"]
     assert "/confirm/" not in text_of(mail)
 
 

@@ -117,7 +117,7 @@ def test_a_signer_is_told_that_they_have_signed_and_the_submission_goes(
     sort(lobby)
     assert states(lobby) == {}
     (mail,) = deliver()
-    assert "signed already" in mail["Subject"]
+    assert "already signed" in mail["Subject"]
     assert "Dear Anna Example" in text_of(mail)
     with lobby.database.read() as session:
         message = session.exec(select(OutboxMessage).order_by(col(OutboxMessage.id).desc())).first()

@@ -1,5 +1,6 @@
 """Tests mail preferences: the unsubscribe link in every mail, its page and its API."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -28,17 +29,28 @@ from models import (
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
+from services.demonstration import invented_campaign
 from services.errors import Conflict, Gone
-from services.letters import letter_states
+from services.letters import letter_mails, letter_states
 from services.mail import outbox
 from services.mail.outbox import NewMessage
+from services.organisations import organisations
 from services.signatures import signature_states
 from services.signatures.recording import SignatureRequest
 from services.supporters import preferences, supporters, wordings
 from services.supporters.preferences import Preferences
 from services.webhooks import warning_mails
 from tests.support import signatures
-from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
+from tests.support.common import (
+    CAMPAIGN,
+    CAN_SIGN,
+    PETITION,
+    Clock,
+    html_of,
+    text_of,
+    token_in,
+    types_of,
+)
 from tests.support.keys import OTHERS, add_campaign, others_key
 from tests.support.pages import ANNA, BODY, HOME, LETTERS, VACANT, visible
 
@@ -180,14 +192,14 @@ def mails_of_every_kind(
     return {kinds[str(mail["Message-ID"])]: mail for mail in mails}
 
 
-def hold_newest_letter(lobby: Lobby) -> None:
+def hold_newest_letter(lobby: Lobby, reason: str = "standing_changed") -> None:
     """Queues the newest letter again and holds it."""
     with lobby.database.write() as session:
         letter = max(session.exec(select(Letter)), key=lambda letter: letter.id)
         letter.state = LetterState.QUEUED
         session.flush()
         now, keyring = lobby.clock(), lobby.keyring
-        letter_states.hold(session, letter.id, "standing_changed", keyring=keyring, now=now)
+        letter_states.hold(session, letter.id, reason, keyring=keyring, now=now)
 
 
 UNCONFIRMED = (MessageKind.CONFIRM_SIGNATURE, MessageKind.CONFIRM_LETTER)
@@ -215,17 +227,78 @@ def test_every_mail_to_a_supporter_says_how_to_stop_it_and_no_letter_does(
         token = token_in_header(mail)
         if kind is MessageKind.CONFIRM_SIGNATURE:  # the first one, when nobody knew her
             link = f"http://testserver/disown/{token}"
-            assert last.startswith("If you did not sign, ")
+            assert last.startswith("Didn't sign? ")
             assert last.endswith(f": {link}")
         else:
             link = f"http://testserver/unsubscribe/{token}"
-            assert last.startswith("To choose what ")
-            assert last.endswith(f" sends to this address, or to stop it: {link}")
+            assert last.startswith("Change what ")
+            assert last.endswith(f" emails you, or unsubscribe: {link}")
         assert mail["List-Unsubscribe"] == f"<{link}>"
         assert mail["List-Unsubscribe-Post"] == ONE_CLICK
         greeting = "Hello," if kind in UNCONFIRMED else f"Dear {ANNA['name']},"
         assert text_of(mail).startswith(greeting), kind
         assert client.get(link).status_code == 200
+
+
+def test_every_mail_but_a_letter_has_two_parts_and_its_replies_go_to_the_organisation(
+    client: TestClient, lobby: Lobby, deliver: Deliver, clock: Clock
+) -> None:
+    deliver()
+    with lobby.database.write() as session:
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
+        owner.contact_email = "hello@alliance.example.org"
+    for kind, mail in mails_of_every_kind(client, lobby, deliver, clock).items():
+        (reply_to,) = mail["Reply-To"].addresses
+        (sender,) = mail["From"].addresses
+        assert sender.addr_spec == "post@lobby.example.org"
+        if kind is MessageKind.LETTER:
+            assert mail.get_content_type() == "text/plain"
+            assert (reply_to.display_name, reply_to.addr_spec) == (ANNA["name"], ANNA["email"])
+            continue
+        assert mail.get_content_type() == "multipart/alternative"
+        assert types_of(mail) == ["text/plain", "text/html"]
+        assert reply_to.addr_spec == "hello@alliance.example.org"
+        assert reply_to.display_name == sender.display_name == owner.name
+        links = set(re.findall(r"http://testserver/\S+", text_of(mail)))
+        assert links == set(re.findall(r'href="([^"]+)"', html_of(mail)))
+
+
+@pytest.mark.parametrize(
+    ("reason", "offered"),
+    [
+        ("standing_changed", f"/campaigns/{CAMPAIGN}/letter"),
+        ("member_changed", f"/campaigns/{CAMPAIGN}/letter"),
+        ("motion_ended", f"/campaigns/{CAMPAIGN}"),
+        ("campaign_closed", f"/campaigns/{CAMPAIGN}"),
+        ("vacant", f"/campaigns/{CAMPAIGN}"),
+    ],
+)
+def test_a_mail_about_a_held_letter_offers_a_new_one_where_one_can_be_written(
+    client: TestClient, lobby: Lobby, deliver: Deliver, reason: str, offered: str
+) -> None:
+    deliver()
+    write_letter(client)
+    (mail,) = deliver()
+    client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
+    deliver()
+    hold_newest_letter(lobby, reason)
+    (mail,) = deliver()
+    assert letter_mails.HELD_REASONS[reason] in text_of(mail)
+    assert f":\nhttp://testserver{offered}\n" in text_of(mail)
+
+
+def test_without_a_contact_address_replies_go_to_the_service(
+    lobby: Lobby, deliver: Deliver
+) -> None:
+    deliver()
+    for address in (None, "", "no address", "a@example.org, b@example.org", "a@b\r\nBcc: c@d"):
+        with lobby.database.write() as session:
+            owner = organisations.by_slug(session, invented_campaign.about().organisation)
+            owner.contact_email = address
+        ask(lobby, email=f"p{len(address or '')}@example.org")
+        (mail,) = deliver()
+        assert mail["Reply-To"] is None
+        assert mail["Bcc"] is None
 
 
 def test_the_link_travels_on_one_line_and_unencoded(lobby: Lobby, deliver: Deliver) -> None:
@@ -417,7 +490,7 @@ def test_whoever_wants_no_questions_gets_no_questions_and_notices_but_the_rest(
     answer = client.post(CHANGE, json={**anna.body, "questions": False})
     assert answer.json()["questions"] is False
     (mail,) = deliver()
-    assert "has gone" in mail["Subject"]
+    assert "has been sent" in mail["Subject"]
     reason = "the supporter wants no questions and notices"
     assert dropped(lobby) >= {
         (MessageKind.LETTER_QUESTION, reason),
@@ -529,7 +602,7 @@ def test_an_address_gets_five_mails_a_day_across_kinds_and_organisations(
     worker.clean_up(lobby)
     subjects = [mail["Subject"] for mail in deliver()]
     assert len(subjects) == 2, "both have waited"
-    assert sum("answer your letter" in subject for subject in subjects) == 1
+    assert sum(subject == "Did Morag Ferncastle reply?" for subject in subjects) == 1
 
 
 # ---- the page

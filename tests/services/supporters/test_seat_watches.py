@@ -156,11 +156,11 @@ def test_whoever_asked_is_told_once_when_the_by_election_brings_a_member(
     assert (queue_mails(lobby), queue_mails(lobby)) == (1, 0)
     (mail,) = deliver()
     assert mail["To"] == ANNA["email"]
-    assert mail["Subject"] == "Edinburgh East and Musselburgh has an MP again: Catriona Wester"
+    assert mail["Subject"] == "Edinburgh East and Musselburgh has a new MP: Catriona Wester"
     text = text_of(mail)
     assert "Dear Anna Example," in text
     assert "Catriona Wester (Labour)" in text
-    assert "Catriona Wester has not signed Early Day Motion 152" in text
+    assert "Catriona Wester hasn't signed Early Day Motion 152" in text
     assert f"http://testserver/campaigns/{CAMPAIGN}/letter\n" in text
     assert watches(lobby)[0].told_at == clock.now
     assert confirmed_in(lobby) == before + 1, "signatures stay with the seat"
@@ -244,7 +244,7 @@ def test_a_letter_that_was_not_sent_yet_is_held_and_its_writer_told(
     elect(lobby)
     send(lobby, letter_id)
     (mail,) = deliver()
-    assert "Your constituency has another MP now." in text_of(mail)
+    assert "Your constituency has a new MP." in text_of(mail)
     with lobby.database.read() as session:
         letter = session.get_one(Letter, letter_id)
     assert (letter.member_id, letter.state) == (MORAG, LetterState.HELD)
@@ -358,7 +358,7 @@ def test_the_watch_stays_with_another_signature_of_the_campaign(
     elect(lobby)
     assert queue_mails(lobby) == 1
     (mail,) = deliver()
-    assert 'Your signature under "A second one" stands' in text_of(mail)
+    assert 'Your signature for "A second one" still counts' in text_of(mail)
     assert lobby.tokens.read(Purpose.WITHDRAW, token_in(mail, "withdraw")) == second
 
 
@@ -562,7 +562,7 @@ def test_a_seat_that_falls_vacant_again_can_be_watched_anew(
     elect(lobby, Member(**CATRIONA.model_dump() | {"id": NEWCOMER + 1, "name": "Euan Leith"}))
     assert queue_mails(lobby) == 1
     (mail,) = deliver()
-    assert mail["Subject"].endswith("has an MP again: Euan Leith")
+    assert mail["Subject"].endswith("has a new MP: Euan Leith")
 
 
 def test_who_signed_before_the_seat_fell_vacant_can_ask_after_signing_again(
@@ -575,7 +575,7 @@ def test_who_signed_before_the_seat_fell_vacant_can_ask_after_signing_again(
     deliver()
     assert client.post(f"/v1/petitions/{PETITION}/signatures", json=ANNA).status_code == 201
     (mail,) = deliver()
-    assert "no MP just now" in text_of(mail)
+    assert "no MP for your constituency at the moment" in text_of(mail)
     assert "/letter" not in text_of(mail)
     answer = client.post(WATCH, json={"token": token_in(mail, "confirm")})
     assert answer.json()["status"] == "watching"

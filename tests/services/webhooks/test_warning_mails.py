@@ -28,7 +28,7 @@ from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.organisations import organisations
 from services.webhooks import warning_mails
-from tests.support.common import Clock, Mailbox, text_of
+from tests.support.common import Clock, Mailbox, text_of, types_of
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.outside.webhook_receiver import (
     GO_ON,
@@ -138,12 +138,14 @@ def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
         assert mail["Auto-Submitted"] == "auto-generated"
         assert mail["List-Unsubscribe"] is None
         text = " ".join(text_of(mail).split())
-        assert "stopped on 1 July 2026, 13:00. It is told nothing any more." in text
-        assert 'to 127.0.0.1 ("Our CRM") stopped' in text
-        assert "Why: It answered that it is gone for good (410)." in text
-        assert "1 delivery is held for it, to go when it is enabled." in text
-        assert "as well" not in text
-        assert "What to do: Ask whoever runs the receiving side" in text
+        assert "We disabled the webhook of Public Health Alliance" in text
+        assert 'to 127.0.0.1 ("Our CRM") on 1 July 2026, 13:00.' in text
+        assert "The endpoint answered 410 (gone)" in text
+        assert "1 delivery is waiting. If you enable the webhook, we'll send those" in text
+        assert "other webhooks" not in text
+        assert "Ask the people who run the endpoint" in text
+        assert types_of(mail) == ["text/plain", "text/html"]
+        assert mail["Reply-To"] is None, "the organisation would answer itself"
         assert f"http://testserver/organiser/webhooks/{made['id']}" in text
         assert SECRET not in mail.as_string()
 
@@ -174,8 +176,8 @@ def test_one_that_fails_is_warned_of_after_a_day_and_told_of_after_three(
     (warning,) = mails()
     assert warning["Subject"] == "Your webhook to 127.0.0.1 is failing"
     text = " ".join(text_of(warning).split())
-    assert "has been failing since 1 July 2026, 13:00: no delivery" in text
-    assert "1 delivery waits for it now." in text
+    assert "has been failing since 1 July 2026, 13:00. No delivery" in text
+    assert "1 delivery is waiting." in text
     assert f"/organiser/webhooks/{made['id']}" in text
     assert SECRET not in warning.as_string()
     for _ in range(2):
@@ -185,7 +187,7 @@ def test_one_that_fails_is_warned_of_after_a_day_and_told_of_after_three(
     fail_deliveries(lobby, receiver, clock, hours=25)
     (stopped,) = mails()
     assert stopped["Subject"] == "Your webhook to 127.0.0.1 has stopped"
-    assert "For three days no delivery got a good answer." in " ".join(text_of(stopped).split())
+    assert "No delivery had succeeded for three days." in " ".join(text_of(stopped).split())
 
 
 def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
@@ -201,14 +203,14 @@ def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
     revoke_key(lobby, theirs)
     (mail,) = mails()
     text = " ".join(text_of(mail).split())
-    assert "The key that answered for it was revoked or has expired." in text
-    assert "2 other webhooks of yours have stopped as well" in text
-    assert "No delivery is held for it." in text
+    assert "The API key that it belonged to has expired or was revoked." in text
+    assert "2 of your other webhooks have stopped too." in text
+    assert "No deliveries are waiting." in text
     worker.clean_up_webhooks(lobby, GO_ON)
     assert mails() == [], "once"
     revoke_key(lobby, other)
     (mail,) = mails()
-    assert "3 other webhooks of yours have stopped as well" in text_of(mail)
+    assert "3 of your other webhooks have stopped too." in text_of(mail)
 
 
 def test_nobody_is_told_of_what_somebody_disabled(
@@ -275,7 +277,7 @@ def test_more_stops_within_a_day_are_told_of_once_when_the_day_is_over(
         assert mails() == []
     clock.advance(hours=22)
     (mail,) = mails()
-    assert "stopped on 1 July 2026, 15:00" in text_of(mail)
+    assert "on 1 July 2026, 15:00." in text_of(mail)
 
 
 @pytest.mark.parametrize("meanwhile", ["enabled", "disabled", "deleted", "organiser"])

@@ -19,6 +19,7 @@ class Failure:
     diagnostic: str = "550 5.1.1 No mailbox of this name"
     returned_id: str = f"<somebody-elses@{OURS}>"
     headers: dict[str, str] = field(default_factory=dict)
+    returned: str = ""  # the whole message that comes back; without one, a letter
 
     def but(self, **changes: str) -> "Failure":
         return replace(self, **changes)  # type: ignore[arg-type] # fields are texts
@@ -112,7 +113,7 @@ def strange(failure: Failure) -> bytes:
 
 
 def _returned(failure: Failure) -> str:
-    return (
+    return failure.returned or (
         f"Return-Path: <{failure.to}>\nMessage-ID: {failure.returned_id}\n"
         "From: Anna Example <post@lobby.example.org>\nTo: morag.ferncastle@example.org\n"
         "Subject: Please sign EDM 152\n\nDear Morag, 550 5.1.1 reasons to sign. My secret words."

@@ -1,0 +1,197 @@
+"""Writes one email of each kind to supporters and organisers, with invented people in it.
+
+`python -m tools.mail_samples FOLDER` writes each as .eml, .txt and .html, to look at in email
+programs and browsers. It needs no database.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from models import Keyring, MessageKind, OutboxMessage, Private
+from services.common import times
+from services.common.tokens import Purpose, Tokens
+from services.letters import letter_mails
+from services.mail import html_parts, mail_builder, mail_templates, supporter_mails
+from services.mail.letterheads import Letterhead
+from services.mail.mail_builder import Mail
+from services.mail.supporter_mails import DroppedMessage, Enclosed, MailContext
+from services.webhooks import warning_mails
+from tools import settings
+
+BASE_URL = "https://lobby.example.org"
+NOW = datetime(2026, 11, 30, 15, 0, tzinfo=UTC)
+ID = UUID(int=1 << 70)
+UNCONFIRMED = (MessageKind.CONFIRM_SIGNATURE, MessageKind.CONFIRM_LETTER)
+WEBHOOKS = warning_mails.KINDS
+LETTERHEAD = Letterhead("Public Health Alliance", "hello@alliance.example.org", "#8a1c4a")
+COPY = """Subject: Please sign Early Day Motion 152
+
+Dear Ms Ferncastle,
+
+I work nights at the Royal Infirmary, and our ward runs on bank staff.
+Please sign the motion.
+
+Yours sincerely,
+Anna Example
+
+1 Example Street
+Edinburgh
+EH1 1YZ
+"""
+_VALUES: dict[str, Any] = {
+    "name": "Anna Example",
+    "action": "Stop the sale of NHS Professionals",
+    "campaign": "Keep NHS Professionals public",
+    "member": "Morag Ferncastle",
+    "party": "Labour",
+    "constituency": "Edinburgh East and Musselburgh",
+    "last_day": times.day(date(2026, 12, 13)),
+    "sent_on": times.day(NOW),
+    "sent_at": times.moment(NOW),
+    "server_answer": "250 2.0.0 Ok: queued as 4F2A91C04B",
+    "has_vacant_seat": False,
+    "reason": "",
+    "can_write": True,
+    "position": "hasn't signed",
+    "motion_number": 152,
+    "motion_title": "Sale of NHS Professionals",
+    "host": "crm.example.org",
+    "description": "Our CRM",
+    "since": times.moment(NOW),
+    "why": "No delivery had succeeded for three days.",
+    "what_to_do": "Once the endpoint works, enable the webhook.",
+    "waiting": 3,
+    "most": 1000,
+    "others": 2,
+    "page": f"{BASE_URL}/organiser/webhooks/{ID}",
+    "pages": f"{BASE_URL}/organiser/webhooks",
+    "campaign_link": f"{BASE_URL}/campaigns/nhs-professionals",
+}
+# What only one kind has.
+_OF_KIND: dict[MessageKind, dict[str, Any]] = {
+    MessageKind.LETTER_HELD: {"reason": letter_mails.HELD_REASONS["standing_changed"]},
+}
+# An email of a kind that says something else in another case.
+_OTHER_CASES: dict[str, tuple[MessageKind, dict[str, Any]]] = {
+    "already_signed_vacant": (MessageKind.ALREADY_SIGNED, {"has_vacant_seat": True}),
+    "letter_held_without_reason": (MessageKind.LETTER_HELD, {"reason": ""}),
+    "letter_held_for_good": (
+        MessageKind.LETTER_HELD,
+        {"reason": letter_mails.HELD_REASONS["motion_ended"], "can_write": False},
+    ),
+    "letter_receipt_uncertain": (MessageKind.LETTER_RECEIPT, {"server_answer": None}),
+    "seat_filled_without_letter": (
+        MessageKind.SEAT_FILLED,
+        {"letter_link": "", "position": "", "reason": letter_mails.HELD_REASONS["no_variant"]},
+    ),
+    "webhook_stopped_alone": (MessageKind.WEBHOOK_STOPPED, {"others": 0, "waiting": 0}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Supporter:
+    """A person, as a `supporter_mails.Recipient`; without an id for one who is unknown."""
+
+    id: UUID | None
+    email: Private
+    questions_off_at: None = None
+    mail_off_at: None = None
+
+
+def mails(
+    *, letterhead: Letterhead = LETTERHEAD, values: Mapping[str, Any] | None = None
+) -> Iterator[tuple[str, MessageKind, Mail]]:
+    """Makes an email of each kind and case: its name, its kind, and the email."""
+    cases: dict[str, tuple[MessageKind, dict[str, Any]]] = {
+        str(kind): (kind, {}) for kind in MessageKind if kind is not MessageKind.LETTER
+    }
+    context = _context()
+    for name, (kind, changes) in (cases | _OTHER_CASES).items():
+        own = sample_values() | _OF_KIND.get(kind, {}) | dict(values or {}) | changes
+        if kind is MessageKind.CONFIRM_LETTER:
+            own["letter_link"] = own["letter_confirm_link"]
+        make = _to_organiser if kind in WEBHOOKS else _to_supporter
+        yield name, kind, make(kind, own, letterhead, context)
+
+
+def sample_values() -> dict[str, Any]:
+    """Returns a value for every name that a template uses."""
+    return _VALUES | {"organisation": LETTERHEAD.name} | _links(_context())
+
+
+def _context() -> MailContext:
+    keyring = Keyring([settings.SECRET])
+    return MailContext(
+        tokens=Tokens(keyring, lambda: NOW),
+        base_url=BASE_URL,
+        mail_from="Central Lobby <post@lobby.example.org>",
+        keyring=keyring,
+    )
+
+
+def _links(context: MailContext) -> dict[str, str]:
+    return {
+        "confirm_link": context.link("confirm", Purpose.CONFIRM, ID),
+        "disown_link": context.link("disown", Purpose.DISOWN, ID),
+        "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, ID),
+        "answer_link": context.link("letters/answer", Purpose.LETTER_ANSWER, ID),
+        "letter_confirm_link": context.link("letters/confirm", Purpose.LETTER, ID),
+        "letter_link": f"{BASE_URL}/campaigns/nhs-professionals/letter",
+    }
+
+
+def _to_supporter(
+    kind: MessageKind, values: dict[str, Any], letterhead: Letterhead, context: MailContext
+) -> Mail:
+    is_unknown = kind in UNCONFIRMED
+    mail = supporter_mails.to_supporter(
+        OutboxMessage(id=ID, kind=kind, subject_id=ID, created_at=NOW, due_at=NOW),
+        _Supporter(None if is_unknown else ID, Private(ID, "anna@example.org")),
+        values["campaign"],
+        values,
+        context,
+        letterhead=letterhead,
+        enclosed=Enclosed(COPY, "en") if kind is MessageKind.LETTER_RECEIPT else None,
+        opt_out_link=values["disown_link"] if is_unknown else None,
+    )
+    assert not isinstance(mail, DroppedMessage)
+    return mail
+
+
+def _to_organiser(
+    kind: MessageKind, values: dict[str, Any], letterhead: Letterhead, context: MailContext
+) -> Mail:
+    content = mail_templates.render(f"{kind}.txt", values | {"organisation": letterhead.name})
+    return Mail(
+        recipient="organiser@example.org",
+        subject=content.subject,
+        body=content.plain,
+        message_id=context.message_id(ID),
+        html=html_parts.render(
+            content, sender=letterhead.name, brand_colour=letterhead.brand_colour
+        ),
+    )
+
+
+def main() -> None:
+    """Writes the files."""
+    if len(sys.argv) != 2:
+        sys.exit("Usage: python -m tools.mail_samples FOLDER")
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, _, mail in mails():
+        envelope = mail_builder.build(mail, mail_from=_context().mail_from, now=NOW)
+        (folder / f"{name}.eml").write_bytes(envelope.content)
+        (folder / f"{name}.txt").write_text(f"Subject: {mail.subject}\n\n{mail.body}")
+        (folder / f"{name}.html").write_text(mail.html or "")
+        size = len(mail.html or "")
+        print(f"{name}: HTML {size:,} bytes, whole email {len(envelope.content):,} bytes")
+
+
+if __name__ == "__main__":
+    main()
