@@ -33,7 +33,7 @@ PUBLIC_PAGES = (
     "/.well-known/security.txt",
     "/campaigns/{slug}",
     "/campaigns/{slug}/letter",
-    "/campaigns/{slug}/tally",
+    "/campaigns/{slug}/mps",
     "/embed/{slug}",
     "/favicon.ico",
     "/petitions/{slug}",
