@@ -71,7 +71,7 @@ def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
     (letter,) = deliver()  # and no second mail to confirm
     assert letter["To"] == "morag.ferncastle@example.org"
 
-    page.goto(f"{address}/campaigns/{CAMPAIGN}/tally")
+    page.goto(f"{address}/campaigns/{CAMPAIGN}/mps")
     assert "Edinburgh East and Musselburgh" in page.content()
     assert all(url.startswith(address) for url in urls), "nothing is loaded from elsewhere"
 
@@ -282,7 +282,7 @@ def test_the_pages_of_webhooks_do_not_scroll_sideways(browser: Browser, address:
         f"/campaigns/{CAMPAIGN}",
         f"/petitions/{PETITION}",
         f"/campaigns/{CAMPAIGN}/letter",
-        f"/campaigns/{CAMPAIGN}/tally",
+        f"/campaigns/{CAMPAIGN}/mps",
         "/sign-in",
         "/nothing-here",
     ],
