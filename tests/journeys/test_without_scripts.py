@@ -100,7 +100,7 @@ def test_somebody_who_has_not_signed_writes_and_confirms_by_mail_without_scripts
 
 def sign_in(page: Page, address: str) -> None:
     page.goto(f"{address}/sign-in")
-    page.get_by_label("E-mail address").fill(invented_campaign.ORGANISER)
+    page.get_by_label("Email address").fill(invented_campaign.ORGANISER)
     page.get_by_label("Password").fill(ORGANISERS_PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
