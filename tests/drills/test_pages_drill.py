@@ -16,10 +16,10 @@ MEANT = {"embed, not found", "not found", "broken link", "expired link"}
 pytestmark = [
     *MARKS,
     pytest.mark.slow,
-    pytest.mark.parametrize("backend", ["sqlite"], indirect=True),
 ]
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_axe_finds_nothing_on_any_page_in_any_state(lobby: Lobby) -> None:
     with chromium() as browser:
         report = serve_and_visit(browser, lobby, whole=False)
