@@ -8,17 +8,19 @@ exceptions below; on texts of pages that is within a tenth of a grade of countin
 """
 
 import ast
+import json
 import re
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment
 
 ROOT = Path(__file__).parent.parent
+DEMONSTRATION = ROOT / "services/demonstration/campaign.json"
 SHORTEST = 4  # words of a text that counts for the reading age
 FILLED_IN = "Anna"
-_TEMPLATES = ("base", "components", "embed", "public")
 _FOR_DEVELOPERS = {"style_guide.html", "dev_mail.html", "dev_mails.html"}
 _WITHOUT_WORDS = {"icon.html"}  # only shapes
 _FOR_ORGANISERS = "webhook_"  # the mails about webhooks, and what is about them alone
@@ -37,10 +39,11 @@ _MODULES = (
     "services/submissions/*.py",
     "services/supporters/preferences.py",
     "services/supporters/seat_watches.py",
+    "services/supporters/wordings.py",
     "services/traffic/*.py",
     "web/base/*.py",
-    "web/embed/*.py",
-    "web/public/*.py",
+    "web/embed/**/*.py",
+    "web/public/**/*.py",
 )
 # What only organisers, operators and callers of the API read.
 _NOT_PUBLIC = (
@@ -73,9 +76,11 @@ _environment = Environment()  # it reads the tokens, and renders nothing
 
 def page_templates() -> list[Path]:
     """Returns the templates of pages and frames that the public sees, and of their components."""
-    folder = ROOT / "web/templates"
-    files = [file for name in _TEMPLATES for file in sorted((folder / name).glob("*.html"))]
-    return [file for file in files if file.name not in _FOR_DEVELOPERS | _WITHOUT_WORDS]
+    files = sorted((ROOT / "web/templates").rglob("*.html"))
+    left_out = _FOR_DEVELOPERS | _WITHOUT_WORDS
+    return [
+        file for file in files if file.parent.name != "organisers" and file.name not in left_out
+    ]
 
 
 def mail_templates() -> list[Path]:
@@ -109,6 +114,19 @@ def texts_of_module(file: Path) -> list[str]:
     tree = ast.parse(file.read_text("utf-8"))
     found = (text for node in _strings(tree) for text in [_text_of(node)] if " " in text)
     return [text for text in found if re.match(r"[A-Z“]", text)]
+
+
+def texts_of_json(file: Path) -> list[str]:
+    """Returns the texts of a JSON file, such as that of the demonstration, without its names."""
+
+    def values(part: Any) -> Iterator[str]:
+        if isinstance(part, dict | list):
+            for inner in part.values() if isinstance(part, dict) else part:
+                yield from values(inner)
+        elif isinstance(part, str):
+            yield part
+
+    return [text for text in values(json.loads(file.read_text("utf-8"))) if " " in text]
 
 
 def sentences(texts: Iterable[str]) -> list[str]:

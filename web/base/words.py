@@ -114,7 +114,7 @@ HOLD_REASONS = {
 }
 # What a writer can say about the reply to their letter.
 OUTCOME_CHOICES = {
-    LetterOutcome.ANSWERED: "Yes",
+    LetterOutcome.ANSWERED: "Yes, I got a reply",
     LetterOutcome.ACKNOWLEDGED: "I only got an automatic reply",
     LetterOutcome.NOT_ANSWERED: "Not yet",
 }
