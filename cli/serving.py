@@ -158,7 +158,7 @@ def _print_demonstration(base: str) -> None:
 Central Lobby, with a demonstration: everybody in it is invented.
 
   the campaign   {base}/campaigns/{slugs.campaign}
-  the tally      {base}/campaigns/{slugs.campaign}/tally
+  the MPs        {base}/campaigns/{slugs.campaign}/mps
   mails sent     {base}/dev/mail
   organisers     {base}/sign-in
                  {invented_campaign.ORGANISER}, password: {invented_campaign.PASSWORD}

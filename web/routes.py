@@ -37,7 +37,7 @@ PUBLIC_PAGES = (
     "/accessibility",
     "/campaigns/{slug}",
     "/campaigns/{slug}/letter",
-    "/campaigns/{slug}/tally",
+    "/campaigns/{slug}/mps",
     "/campaigns/{slug}/updates",
     "/campaigns/{slug}/updates/{update}",
     "/contact",

@@ -38,22 +38,33 @@ _Day = Annotated[
 
 async def _wanted(  # async, so that FastAPI does not run it in a thread: the call is frequent
     standing: Standing | None = None,
-    eligibility: Eligibility | None = None,
+    eligibility: Annotated[
+        list[Eligibility] | None,
+        Query(max_length=len(Eligibility), description="Repeat it for any of several."),
+    ] = None,
     party: _Text = None,
     nation: _Text = None,
     region: _Text = None,
     signed_since: _Day = None,
     said: StatedIntent | None = None,
+    search: Annotated[
+        str | None,
+        Query(
+            max_length=100,
+            description="A part of the name of the member or the constituency.",
+        ),
+    ] = None,
     sort: Annotated[str, Query(max_length=30)] = "constituency",
 ) -> TallyFilter:
     return TallyFilter(
         standing=standing,
-        eligibility=eligibility,
+        eligibilities=frozenset(eligibility or ()),
         party=party,
         nation=nation,
         region=region,
         signed_since=None if signed_since is None else texts.day(signed_since, "signed_since"),
         said=said,
+        search=search or "",
         sort=sort,
     )
 

@@ -56,7 +56,7 @@ def read_feed(
 def _feed(
     campaign: Campaign, organisation: Organisation, events: list[TallyEvent], base_url: str
 ) -> atom.Feed:
-    page = f"{base_url}/campaigns/{campaign.slug}/tally"
+    page = f"{base_url}/campaigns/{campaign.slug}/mps"
     return atom.Feed(
         id=uuid5(campaign.id, "tally events"),
         title=f"Who has signed: {campaign.title}",

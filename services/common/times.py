@@ -19,6 +19,21 @@ def day(value: date) -> str:
     return f"{value.day} {value:%B %Y}"
 
 
+def clock(value: datetime) -> str:
+    """Formats a time of the day as `3.34pm`."""
+    local = value.astimezone(LONDON)
+    return f"{local.hour % 12 or 12}.{local:%M}{'am' if local.hour < 12 else 'pm'}"
+
+
+def time_and_day(value: datetime, now: datetime) -> str:
+    """Formats a time as `3.34pm today`, `3.34pm on 29 November` or, in another year, with it."""
+    on = value.astimezone(LONDON)
+    if on.date() == today(now):
+        return f"{clock(value)} today"
+    year = "" if on.year == today(now).year else f" {on.year}"
+    return f"{clock(value)} on {on.day} {on:%B}{year}"
+
+
 def today(now: datetime) -> date:
     """Returns the current day in London."""
     return now.astimezone(LONDON).date()

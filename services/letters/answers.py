@@ -248,7 +248,7 @@ def _check(letter: Letter, answer: NewAnswer) -> None:
     if answer.outcome is LetterOutcome.NOT_ANSWERED:
         answer_fields = {"said": answer.said, "text": answer.text, "said_on": answer.said_on}
         problems = [
-            Invalid.field(name, "no_answer_yet", "Leave this out where no answer has come.")
+            Invalid.field(name, "no_answer_yet", "Leave this out if there’s no reply yet.")
             for name, value in answer_fields.items()
             if value
         ]

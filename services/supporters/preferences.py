@@ -26,6 +26,7 @@ class Preferences:
     contact the supporter.
     """
 
+    organisation_id: UUID
     organisation: str
     address: str
     updates: bool
@@ -40,6 +41,7 @@ def read(session: Session, supporter_id: UUID) -> Preferences:
     supporter = _get(session, supporter_id)
     owner = session.get_one(Organisation, supporter.organisation_id)
     return Preferences(
+        organisation_id=owner.id,
         organisation=owner.name,
         address=masked(supporter.email.text),
         updates=supporters.wants_updates(session, supporter_id),
@@ -103,7 +105,7 @@ def _get(session: Session, supporter_id: UUID, *, for_update: bool = False) -> S
     lock = True if for_update else None
     supporter = session.get(Supporter, supporter_id, populate_existing=True, with_for_update=lock)
     if supporter is None:
-        raise NotFound("supporter_unknown", "We know nothing of this address any more.")
+        raise NotFound("supporter_unknown", "We no longer hold this address.")
     return supporter
 
 

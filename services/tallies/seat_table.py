@@ -3,6 +3,7 @@
 The numbers come from the counters that `services/tallies/counts.py` maintains.
 """
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,7 +12,16 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
-from models import Campaign, LetterTally, Member, MemberOverride, Motion, Petition, PetitionTally
+from models import (
+    Campaign,
+    LetterTally,
+    Member,
+    MemberOverride,
+    Motion,
+    OfficeKind,
+    Petition,
+    PetitionTally,
+)
 from models.constituency import OVERSEAS, Constituency
 from services.campaigns import campaigns, member_replies
 from services.campaigns.member_replies import VerifiedReply
@@ -42,6 +52,7 @@ class TallyRow:
     said: StatedIntent | None = None
     reply: VerifiedReply | None = None
     note: MemberOverride | None = None
+    offices: frozenset[OfficeKind] = frozenset()
 
     @property
     def party(self) -> str | None:
@@ -86,17 +97,20 @@ class Tally:
 class TallyFilter:
     """Selects and sorts the rows to show; the sums of a tally always cover all seats.
 
-    `signed_since` keeps members who signed on that day or later. `sort` is a column of the table,
-    with '-' in front for descending; rows without a value in it come last in both directions.
+    `eligibilities` keeps any of those named. `signed_since` keeps members who signed on that day or
+    later. `search` is a part of the name of the member or the constituency, in any case and with or
+    without accents. `sort` is a column of the table, with '-' in front for descending; rows without
+    a value in it come last in both directions.
     """
 
     standing: Standing | None = None
-    eligibility: Eligibility | None = None
+    eligibilities: frozenset[Eligibility] = frozenset()
     party: str | None = None
     nation: str | None = None
     region: str | None = None
     signed_since: date | None = None
     said: StatedIntent | None = None
+    search: str = ""
     sort: str = "constituency"
 
     def apply(self, rows: Sequence[TallyRow]) -> tuple[TallyRow, ...]:
@@ -114,12 +128,13 @@ class TallyFilter:
     def _matches(self, row: TallyRow) -> bool:
         return (
             self.standing in (None, row.standing)
-            and self.eligibility in (None, row.eligibility)
+            and (not self.eligibilities or row.eligibility in self.eligibilities)
             and _is_same(self.party, row.party)
             and _is_same(self.nation, row.constituency.nation)
             and _is_same(self.region, row.constituency.region)
             and self.said in (None, row.said)
             and _is_since(self.signed_since, row.signed_on)
+            and _is_named(self.search, row)
         )
 
 
@@ -185,6 +200,17 @@ def _is_since(wanted: date | None, day: date | None) -> bool:
     return wanted is None or (day is not None and day >= wanted)
 
 
+def _is_named(search: str, row: TallyRow) -> bool:
+    name = f"{row.constituency.name}\n{row.member.name if row.member else ''}"
+    return _plain(search) in _plain(name)
+
+
+def _plain(text: str) -> str:
+    """Returns a text without case and accents: `Ní Ardgail` -> `ni ardgail`."""
+    parts = unicodedata.normalize("NFKD", text.strip()).casefold()
+    return "".join(char for char in parts if not unicodedata.combining(char))
+
+
 def _signatures(session: Session, campaign_id: UUID) -> dict[str, int]:
     statement = (
         select(PetitionTally.constituency_code, func.sum(PetitionTally.confirmed))
@@ -230,4 +256,5 @@ def _row(
         said=member_replies.stated_intent(reply, seat.notes),
         reply=reply,
         note=next((note for note in reversed(seat.notes) if note.kind.is_of_campaign), None),
+        offices=seat.offices,
     )

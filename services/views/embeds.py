@@ -13,7 +13,8 @@ from models import Campaign, Partner
 from services.campaigns import petitions
 from services.common import texts
 from services.errors import Invalid, NotFound
-from services.organisations import partners
+from services.organisations import faces, partners
+from services.organisations.faces import Face
 from services.signatures.entries import LONGEST_SOURCE
 from services.views import campaign_views
 from services.views.campaign_views import CampaignView, PetitionView
@@ -46,11 +47,13 @@ class EmbedPlace:
 class Embed:
     """A petition's form on other sites.
 
-    `origins` may show it in a frame, beside the service itself; `*` means every origin.
+    `face` is the organisation's. `origins` may show the form in a frame, beside the service itself;
+    `*` means every origin.
     """
 
     petition_view: PetitionView
     view: CampaignView
+    face: Face
     partner: Partner | None
     origins: tuple[str, ...]
 
@@ -66,9 +69,11 @@ def of_petition(
     petition = petitions.public(session, slug)
     campaign = session.get_one(Campaign, petition.campaign_id)
     partner_row = partner_of(session, petition.organisation_id, partner) if partner else None
+    view = campaign_views.of_campaigns(session, [campaign], now=now)[0]
     return Embed(
         petition_view=campaign_views.of_petition(session, petition, now=now),
-        view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
+        view=view,
+        face=faces.of_organisation(session, view.organisation),
         partner=partner_row,
         origins=_origins_of(partner_row) if partner_row else elsewhere,
     )

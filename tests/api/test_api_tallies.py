@@ -36,6 +36,11 @@ def test_the_tally_has_a_row_for_every_seat_and_honest_sums(client: TestClient) 
         ("region=london", 2),
         ("party=Sinn Féin", 1),
         ("standing=not_signed&eligibility=can_sign", 3),
+        ("standing=not_signed&eligibility=convention&eligibility=cannot&eligibility=refuses", 5),
+        ("search=FERNCASTLE", 1),
+        ("search=ni ardgail", 1),
+        ("search=belfast", 2),
+        ("search=nobody", 0),
     ],
 )
 def test_the_tally_is_filtered_by_rows_and_keeps_its_sums(

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, FrameLocator, Page, Route, expect
+from sqlmodel import select
 
-from models import CampaignStatus, Signature
+from models import CampaignStatus, Organisation, Signature
 from services.assembly import Lobby
 from services.common.tokens import Purpose
 from tests.support.browser import MARKS, PHONE, served
@@ -141,9 +142,11 @@ def has_no_scroll_bar(page: Page) -> None:
 
 def fill_in(page: Page) -> None:
     frame = frame_of(page)
-    frame.get_by_label("Your name").fill("Anna Example")
-    frame.get_by_label("Your e-mail address").fill("anna@example.org")
-    frame.get_by_label("Your postcode").fill(CAN_SIGN)
+    frame.get_by_label("Full name").fill("Anna Example")
+    frame.get_by_label("Email", exact=True).fill("anna@example.org")
+    frame.get_by_role("textbox", name="Postcode").fill(CAN_SIGN)
+    for question in frame.get_by_label("No, thank you").all():
+        question.check()
 
 
 def test_somebody_signs_on_a_partners_page_and_leaves_nothing_in_the_browser(
@@ -175,7 +178,7 @@ def test_somebody_signs_on_a_partners_page_and_leaves_nothing_in_the_browser(
 
     fill_in(page)
     frame.get_by_role("button", name="Sign the petition").click()
-    expect(frame.get_by_role("heading", name="Check your e-mail")).to_be_focused()
+    expect(frame.get_by_role("heading", name="One more step: check your email")).to_be_focused()
     page.wait_for_function("heard.length > 1")
     assert page.evaluate("heard") == [
         ["lobby:ready", {"petition": PETITION}],
@@ -236,7 +239,9 @@ def test_the_source_is_the_elements_or_else_the_pages(
     is_ready(page)
     fill_in(page)
     frame_of(page).get_by_role("button", name="Sign the petition").click()
-    expect(frame_of(page).get_by_role("heading", name="Check your e-mail")).to_be_visible()
+    expect(
+        frame_of(page).get_by_role("heading", name="One more step: check your email")
+    ).to_be_visible()
     assert newest_signature(lobby).source == source
 
 
@@ -265,7 +270,7 @@ def test_the_form_in_a_plain_frame_works_without_scripts(
     page.goto(site.origin)
     fill_in(page)
     frame_of(page).get_by_role("button", name="Sign the petition").click()
-    frame_of(page).get_by_role("heading", name="Check your e-mail").wait_for()
+    frame_of(page).get_by_role("heading", name="One more step: check your email").wait_for()
     signature = newest_signature(lobby)
     assert (signature.partner_id, signature.source) == (partner_id, "plain")
     context.close()
@@ -280,7 +285,7 @@ def test_a_page_with_a_strict_policy_allows_the_script_and_the_frame_and_no_more
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.goto(site.put(element(service), service))
-    expect(frame_of(page).get_by_label("Your name")).to_be_visible()
+    expect(frame_of(page).get_by_label("Full name")).to_be_visible()
     expect(page.get_by_role("link", name="Sign our petition")).to_be_hidden()
     assert [heard[0] for heard in page.evaluate("heard")] == ["lobby:ready"]
     assert [text for text in complaints if "Policy" in text or "TrustedHTML" in text] == []
@@ -461,7 +466,7 @@ def test_on_a_phone_what_comes_next_is_seen_without_scrolling_back(
     expect(frame.get_by_text("There is a problem")).to_be_in_viewport()
     fill_in(page)
     frame.get_by_role("button", name="Sign the petition").click()
-    expect(frame.get_by_role("heading", name="Check your e-mail")).to_be_in_viewport()
+    expect(frame.get_by_role("heading", name="One more step: check your email")).to_be_in_viewport()
     page.wait_for_function(
         "document.querySelector('lobby-petition').getBoundingClientRect().y >= 0"
     )
@@ -483,6 +488,28 @@ def test_the_form_is_light_where_its_visitor_likes_dark_pages(
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("sandbox", ["", 'sandbox="allow-scripts allow-forms"'])
+def test_the_form_has_its_colours_and_its_font_also_in_a_sandboxed_frame(
+    page: Page, site: Site, service: str, lobby: Lobby, sandbox: str
+) -> None:
+    with lobby.database.write() as session:
+        session.exec(select(Organisation)).one().brand_colour = "#7a1f5c"
+    add_partner(lobby, site.origin)
+    address = f"{service}{EMBED}?partner={PARTNER}"
+    site.pages["/"] = f'<!doctype html><iframe src="{address}" {sandbox} height=900></iframe>'
+    page.goto(site.origin)
+    page.frame_locator("iframe").get_by_label("Full name").wait_for()
+    button = page.frame_locator("iframe").get_by_role("button", name="Sign the petition")
+    expect(button).to_have_css("background-color", "rgb(122, 31, 92)")
+    loaded = (
+        "document.fonts.ready.then("
+        "fonts => [...fonts].filter(({ family, status }) =>"
+        " family.includes('Public Sans') && status === 'loaded').length)"
+    )
+    assert page.frames[1].evaluate(loaded) >= 1
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_nothing_in_the_frame_scrolls_sideways_at_280_pixels(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -497,11 +524,11 @@ def test_nothing_in_the_frame_scrolls_sideways_at_280_pixels(
     assert page.frames[1].evaluate(wide) == 280
     fill_in(page)
     frame_of(page).get_by_role("button", name="Sign the petition").click()
-    frame_of(page).get_by_role("heading", name="Check your e-mail").wait_for()
+    frame_of(page).get_by_role("heading", name="One more step: check your email").wait_for()
     assert page.frames[1].evaluate(wide) == 280
     close_campaign(lobby, CampaignStatus.WON)
     page.reload()
-    frame_of(page).get_by_text("It takes no more signatures").wait_for()
+    frame_of(page).get_by_text("This petition has closed.").wait_for()
     assert page.frames[1].evaluate(wide) == 280
 
 
@@ -513,13 +540,13 @@ def test_the_builder_makes_copies_and_shows_the_line(
     page.goto(f"{service}/petitions/{PETITION}/embed")
     page.get_by_label("Your partner name").fill(PARTNER)
     page.get_by_label("Source").fill("spring")
-    page.get_by_role("button", name="Make the line").click()
-    expect(frame_of(page).get_by_label("Your name")).to_be_visible()
+    page.get_by_role("button", name="Get the code").click()
+    expect(frame_of(page).get_by_label("Full name")).to_be_visible()
     assert page.frames[1].url == f"{service}{EMBED}?partner={PARTNER}&source=spring"
-    page.get_by_role("button", name="Copy the line").click()
+    page.get_by_role("button", name="Copy the code").click()
     expect(page.get_by_role("status")).to_have_text("Copied.")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == page.get_by_label("Your line of HTML").input_value()
+    assert copied == page.get_by_label("Copy this code into your page").input_value()
     assert f'partner="{PARTNER}" source="spring"' in copied
 
 
@@ -530,10 +557,10 @@ def test_the_builder_works_on_a_phone_without_scripts(
     page = context.new_page()
     page.goto(f"{service}/petitions/{PETITION}/embed")
     page.get_by_label("Source").fill("spring")
-    page.get_by_role("button", name="Make the line").click()
-    assert 'source="spring"' in page.get_by_label("Your line of HTML").input_value()
+    page.get_by_role("button", name="Get the code").click()
+    assert 'source="spring"' in page.get_by_label("Copy this code into your page").input_value()
     preview = page.frame_locator("noscript iframe, .preview iframe")
-    preview.get_by_label("Your name").wait_for()
+    preview.get_by_label("Full name").wait_for()
     context.close()
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()

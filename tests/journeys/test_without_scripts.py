@@ -71,7 +71,7 @@ def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
     (letter,) = deliver()  # and no second mail to confirm
     assert letter["To"] == "morag.ferncastle@example.org"
 
-    page.goto(f"{address}/campaigns/{CAMPAIGN}/tally")
+    page.goto(f"{address}/campaigns/{CAMPAIGN}/mps")
     assert "Edinburgh East and Musselburgh" in page.content()
     assert all(url.startswith(address) for url in urls), "nothing is loaded from elsewhere"
 
@@ -100,7 +100,7 @@ def test_somebody_who_has_not_signed_writes_and_confirms_by_mail_without_scripts
 
 def sign_in(page: Page, address: str) -> None:
     page.goto(f"{address}/sign-in")
-    page.get_by_label("E-mail address").fill(invented_campaign.ORGANISER)
+    page.get_by_label("Email address").fill(invented_campaign.ORGANISER)
     page.get_by_label("Password").fill(ORGANISERS_PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
@@ -282,7 +282,7 @@ def test_the_pages_of_webhooks_do_not_scroll_sideways(browser: Browser, address:
         f"/campaigns/{CAMPAIGN}",
         f"/petitions/{PETITION}",
         f"/campaigns/{CAMPAIGN}/letter",
-        f"/campaigns/{CAMPAIGN}/tally",
+        f"/campaigns/{CAMPAIGN}/mps",
         "/sign-in",
         "/nothing-here",
     ],

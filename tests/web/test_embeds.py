@@ -154,6 +154,8 @@ def test_the_policy_of_a_form_forbids_all_else(client: TestClient) -> None:
         "style-src": "'self'",
         "script-src": "'self'",
         "img-src": "'self' data:",
+        "font-src": "'self'",
+        "connect-src": "'self'",
         "form-action": "'self'",
         "base-uri": "'none'",
         "frame-ancestors": "'self'",
@@ -180,7 +182,7 @@ def test_a_signature_is_recorded_with_its_partner_and_source(
     answer = client.post(action[1].replace("&amp;", "&"), data=ANNA)
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith(f"{EMBED}/check-your-mail?partner={PARTNER}&")
-    assert "Check your e-mail" in visible(client.get(answer.headers["Location"]))
+    assert "One more step: check your email" in visible(client.get(answer.headers["Location"]))
     (mail,) = deliver()
     token = token_in(mail, "confirm")
     assert "Nurses Together" in visible(client.get(f"/confirm/{token}"))
@@ -270,7 +272,7 @@ def test_a_closed_petition_says_so_and_takes_nothing(
 ) -> None:
     close_campaign(lobby, CampaignStatus.WON)
     page = client.get(EMBED)
-    assert "It takes no more signatures" in visible(page)
+    assert "This petition has closed. 360 people signed." in visible(page)
     assert "<form" not in page.text
     refused = client.post(SIGN, data=ANNA)
     assert refused.status_code == 409
@@ -291,7 +293,7 @@ def test_a_petition_that_is_not_there_is_no_form(client: TestClient) -> None:
         for path in (f"/embed/{slug}", f"/embed/{slug}/check-your-mail"):
             page = client.get(path)
             assert page.status_code == 404
-            assert "This page does not exist" in visible(page)
+            assert "Page not found" in visible(page)
             assert "<script" not in page.text
         assert client.post(f"/embed/{slug}/sign", data=ANNA).status_code == 404
         assert client.get(f"/petitions/{slug}/embed").status_code == 404
@@ -384,14 +386,14 @@ def test_the_builder_gives_one_line_with_what_was_put_in(client: TestClient, lob
         'source=a+%22b%22+%26+c">Sign the petition: Stop the sale of NHS Professionals</a>'
         "</lobby-petition>"
     )
-    assert f"It works on {THEIRS} ." in visible(page)
+    assert f"The form works on {THEIRS} ." in visible(page)
     assert f'<noscript><iframe src="{EMBED}?partner={PARTNER}&amp;' in page.text
 
 
 def test_the_builder_without_anything_names_only_the_petition(client: TestClient) -> None:
     page = client.get(BUILDER)
     assert f'<lobby-petition petition="{PETITION}"><a ' in line_of(page)
-    assert "visitors of other sites see only the link" in visible(page)
+    assert "visitors of other websites see only a link" in visible(page)
 
 
 def test_the_builder_names_everything_that_is_wrong_and_loses_nothing(client: TestClient) -> None:
@@ -404,14 +406,14 @@ def test_the_builder_names_everything_that_is_wrong_and_loses_nothing(client: Te
     assert f'<lobby-petition petition="{PETITION}"><a ' in line_of(page)
     unknown = client.get(BUILDER, params={"partner": "nobody", "source": "spring"})
     assert unknown.status_code == 422
-    assert "There is no partner “nobody” here." in visible(unknown)
+    assert "We don’t know a partner called “nobody”." in visible(unknown)
     assert 'source="spring"' in line_of(unknown)
 
 
 def test_the_builder_says_where_a_partner_has_no_site_yet(client: TestClient, lobby: Lobby) -> None:
     add_partner(lobby)
     page = client.get(BUILDER, params={"partner": PARTNER})
-    assert "No site of Nurses Together is known here yet" in visible(page)
+    assert "We don’t know a website of Nurses Together yet" in visible(page)
 
 
 def test_the_builder_runs_only_our_own_scripts_and_frames(client: TestClient) -> None:

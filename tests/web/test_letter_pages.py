@@ -257,7 +257,10 @@ def test_not_me_can_be_taken_back_on_its_page(client: TestClient, deliver: Deliv
     assert set(fields) == {"campaign", "address"}
     wrong = client.post(undo, data=fields | {"address": fields["address"][:-1]})
     assert wrong.status_code == 422
-    lifted = client.post(undo, data=fields)
+    answer = client.post(undo, data=fields)
+    assert answer.status_code == 303
+    lifted = client.get(answer.headers["Location"])
+    assert "<title>You can write again – " in lifted.text
     assert "You can write again" in visible(lifted)
     assert write(client).status_code == 303
     (mail,) = deliver()

@@ -465,7 +465,7 @@ def test_a_foreign_campaign_or_letter_is_a_page_that_does_not_exist(
             method, path, data={"outcome": "sent"} if method == "POST" else None
         )
         assert page.status_code == 404, path
-        assert "This page does not exist" in visible(page)
+        assert "Page not found" in visible(page)
 
 
 def test_nobody_gets_in_without_signing_in(client: TestClient, lobby: Lobby) -> None:

@@ -320,5 +320,5 @@ def test_another_organisations_partner_is_a_page_that_does_not_exist(
     for method in ("GET", "POST"):
         page = signed_in.request(method, f"{PAGE}/{PAPER}", data={"name": "Ours"})
         assert page.status_code == 404
-        assert "This page does not exist" in visible(page)
+        assert "Page not found" in visible(page)
     assert partner_row(lobby).name == "A Paper"

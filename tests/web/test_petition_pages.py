@@ -26,8 +26,8 @@ from tests.support.pages import (
     ANNA,
     LETTER,
     LETTERS,
+    MPS,
     SIGN,
-    TALLY,
     VACANT,
     Deliver,
     body_of,
@@ -70,7 +70,7 @@ def test_a_campaign_shows_its_form_its_motion_and_its_news(client: TestClient) -
     assert "Signed by 4 MPs , last checked 1 July 2026, 13:00" in visible(page)
     assert "A minister signs, and one name comes off" in visible(page)
     assert f'href="{LETTER}"' in page.text
-    assert f'href="{TALLY}"' in page.text
+    assert f'href="{MPS}"' in page.text
 
 
 def test_a_failed_sync_is_said_on_every_page_that_counts_names(
@@ -80,7 +80,7 @@ def test_a_failed_sync_is_said_on_every_page_that_counts_names(
         motion = campaigns.motion_of(session, campaigns.public(session, CAMPAIGN).id)
         assert motion
         motion_sync.note_failure(session, motion.id, Unavailable("x", "x"), now=lobby.clock())
-    for path in (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", TALLY):
+    for path in (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}"):
         assert "Warning:" in visible(client.get(path))
 
 
@@ -120,7 +120,7 @@ def test_a_petition_past_its_closing_time_takes_no_names(
 
 def test_a_draft_is_a_404_to_all_but_its_own_organisers(client: TestClient, lobby: Lobby) -> None:
     close_campaign(lobby, CampaignStatus.DRAFT)
-    paths = (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", TALLY)
+    paths = (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", MPS)
     assert [client.get(path).status_code for path in paths] == [404] * 3
     sign_in(client)
     assert [client.get(path).status_code for path in paths] == [200] * 3
@@ -128,10 +128,10 @@ def test_a_draft_is_a_404_to_all_but_its_own_organisers(client: TestClient, lobb
 
 @pytest.mark.parametrize("slug", ["nothing-here", "UPPER", "a%00b", "a%20b", "%ff", "a.b"])
 def test_a_strange_slug_is_a_page_that_is_not_there(client: TestClient, slug: str) -> None:
-    for path in (f"/campaigns/{slug}", f"/petitions/{slug}", f"/campaigns/{slug}/tally"):
+    for path in (f"/campaigns/{slug}", f"/petitions/{slug}", f"/campaigns/{slug}/mps"):
         page = client.get(path)
         assert page.status_code == 404
-        assert "This page does not exist" in visible(page)
+        assert "Page not found" in visible(page)
     assert client.post(f"/petitions/{slug}/sign", data=ANNA).status_code == 404
 
 
@@ -315,8 +315,12 @@ def test_not_me_can_be_taken_back_on_its_page(client: TestClient, deliver: Deliv
     assert wrong.status_code == 422
     sign(client)
     assert deliver() == []
-    lifted = client.post(undo, data=fields)
+    answer = client.post(undo, data=fields)
+    assert answer.status_code == 303
+    assert fields["address"] not in answer.headers["Location"]
+    lifted = client.get(answer.headers["Location"])
     assert lifted.headers["Cache-Control"] == "no-store"
+    assert "<title>You can sign again – " in lifted.text
     assert "You can sign again" in visible(lifted)
     assert f'href="/petitions/{fields["petition"]}"' in lifted.text
     sign(client)
@@ -373,7 +377,7 @@ def test_a_link_that_is_not_whole_gets_a_page_that_says_so(client: TestClient, p
     for token in ("x", "a.b.c", "%00", "%ed%a0%80"):
         page = client.get(f"/{path}/{token}")
         assert page.status_code == 422
-        assert "This link is not complete or not valid" in visible(page)
+        assert "This link doesn’t work" in visible(page)
 
 
 def test_an_expired_link_says_so(client: TestClient, deliver: Deliver, clock: Clock) -> None:

@@ -28,7 +28,7 @@ def test_pages_name_files_by_their_content_so_that_browsers_keep_them(
     files = named_in(client.get(path).text)
     assert files
     for file in files:
-        name = re.fullmatch(r"/static/(\w+)\.[0-9a-f]{12}\.(css|js|svg)", file)
+        name = re.fullmatch(r"/static/([\w-]+)\.[0-9a-f]{12}\.(css|js|svg|woff2)", file)
         assert name, file
         answer = client.get(file)
         assert answer.status_code == 200
@@ -37,7 +37,7 @@ def test_pages_name_files_by_their_content_so_that_browsers_keep_them(
 
 
 def test_a_plain_address_stays_and_is_kept_for_minutes(client: TestClient) -> None:
-    for file in STATIC.iterdir():
+    for file in (file for file in STATIC.iterdir() if file.is_file()):
         answer = client.get(f"/static/{file.name}")
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"] == SHORT
@@ -52,6 +52,25 @@ def test_an_address_of_an_earlier_version_gets_the_file_of_now_for_minutes(
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == SHORT
     assert answer.content == (STATIC / "lobby.css").read_bytes()
+
+
+def test_fonts_are_for_forms_in_sandboxed_frames_too(client: TestClient) -> None:
+    fonts = [file for file in STATIC.iterdir() if file.suffix == ".woff2"]
+    assert fonts
+    for file in fonts:
+        # The origin of a sandboxed frame is `null`, and fonts are always requested with CORS.
+        answer = client.get(f"/static/{file.name}", headers={"Origin": "null"})
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    sheet = client.get("/static/lobby.css", headers={"Origin": "null"})
+    assert "Access-Control-Allow-Origin" not in sheet.headers
+
+
+def test_the_style_sheet_names_its_fonts_by_their_content(client: TestClient) -> None:
+    fonts = re.findall(r"url\((/static/[^)]+)\)", client.get("/static/lobby.css").text)
+    assert len(fonts) == 2
+    for font in fonts:
+        assert client.get(font).headers["Cache-Control"] == FOR_EVER
 
 
 def test_a_file_that_has_not_changed_is_not_sent_again(client: TestClient) -> None:
@@ -103,7 +122,7 @@ def test_robots_may_read_the_public_pages_and_nothing_with_a_token(client: TestC
     for path in (
         "/",
         f"/campaigns/{CAMPAIGN}",
-        f"/campaigns/{CAMPAIGN}/tally",
+        f"/campaigns/{CAMPAIGN}/mps",
         f"/petitions/{PETITION}",
         "/static/lobby.css",
     ):

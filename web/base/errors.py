@@ -16,21 +16,35 @@ from web.base.rendering import page
 
 HEADINGS = {
     401: "Please sign in",
-    403: "This is not allowed",
-    404: "This page does not exist",
-    405: "This page cannot be opened like that",
-    409: "This cannot be done now",
+    403: "You can’t do this",
+    404: "Page not found",
+    405: "Please go back and try again",
+    409: "You can’t do this now",
     410: "This link has expired",
     413: "That was too long",
-    421: "This is not our address",
-    422: "Something here is not right",
+    421: "This isn’t our address",
+    422: "Something isn’t right",
     429: "Please wait a moment",
     503: "Please try again in a moment",
 }
+_CHECK_THE_ADDRESS = "Check the address, or see all campaigns."
 # Messages for errors that the web framework raises.
 _MESSAGES = {
-    404: "Check the address for typing mistakes, or start again from the list of campaigns.",
-    405: "Go back and press the button on the page, or start again from the list of campaigns.",
+    404: _CHECK_THE_ADDRESS,
+    405: "Go back and press the button on the page, or start again from the campaigns.",
+}
+# What people read instead of a message that is for programs too: heading and message by code.
+_FOR_PEOPLE = {
+    "token_invalid": (
+        "This link doesn’t work",
+        "It may have been cut off in your email. Open the email again and tap the button, or copy "
+        "the whole link.",
+    ),
+    "token_expired": (HEADINGS[410], "Our links work for a limited time. You can start again."),
+    **dict.fromkeys(
+        ("brand_unknown", "campaign_unknown", "not_found", "page_unknown", "petition_unknown"),
+        (HEADINGS[404], _CHECK_THE_ADDRESS),
+    ),
 }
 _OTHER_HEADING = "Something went wrong"
 EMBED_PREFIX = "/embed/"
@@ -39,14 +53,21 @@ EMBED_PREFIX = "/embed/"
 async def page_problem(request: Request, error: Exception) -> Response:
     """Renders an error as a page with its status and headers."""
     if isinstance(error, HTTPException):
-        message = _MESSAGES.get(error.status_code, error.detail)
-        return await _answer(request, error.status_code, message, (), dict(error.headers or {}))
+        status = error.status_code
+        heading = HEADINGS.get(status, _OTHER_HEADING)
+        message = _MESSAGES.get(status, error.detail)
+        return await _answer(request, status, heading, message, (), dict(error.headers or {}))
     lobby_error = as_lobby_error(error)
+    status = status_of(lobby_error)[0]
     fields = lobby_error.fields if isinstance(lobby_error, Invalid) else ()
+    code = fields[0].code if len(fields) == 1 else lobby_error.code
+    meant = (HEADINGS.get(status, _OTHER_HEADING), lobby_error.message)
+    heading, message = _FOR_PEOPLE.get(code, meant)
     return await _answer(
         request,
-        status_of(lobby_error)[0],
-        lobby_error.message,
+        status,
+        heading,
+        message,
         fields,
         headers_of(lobby_error),
         is_database_away=lobby_error.code == "database_unavailable",
@@ -56,6 +77,7 @@ async def page_problem(request: Request, error: Exception) -> Response:
 async def _answer(
     request: Request,
     status: int,
+    heading: str,
     message: str,
     fields: tuple[FieldError, ...],
     headers: dict[str, str],
@@ -63,7 +85,7 @@ async def _answer(
     is_database_away: bool = False,
 ) -> Response:
     values: dict[str, Any] = {
-        "heading": HEADINGS.get(status, _OTHER_HEADING),
+        "heading": heading,
         "message": message,
         "request_id": request.scope["request_id"] if status >= 500 else None,
         # Most errors are about one field, whose message is the whole message.

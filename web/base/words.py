@@ -3,7 +3,7 @@
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from models import (
     DeliveryState,
     LetterOutcome,
     LetterState,
+    OfficeKind,
     OverrideKind,
     ReplyKind,
 )
@@ -31,29 +32,37 @@ LONGEST_DESCRIPTION = 200  # the characters that search engines and messengers s
 
 STANDINGS = {
     Standing.SIGNED: "Signed",
-    Standing.NOT_SIGNED: "Not signed",
-    Standing.WITHDRAWN: "Took their name off",
+    Standing.NOT_SIGNED: "Not yet",
+    Standing.WITHDRAWN: "Signed, then withdrew",
 }
 ROLES = {
     Role.PRIMARY: "Primary sponsor",
     Role.SPONSOR: "Sponsor",
     Role.SUPPORTER: "Supporter",
 }
+# Of those who have not signed.
 ELIGIBILITIES = {
-    Eligibility.CAN_SIGN: "Can sign",
-    Eligibility.CONVENTION: "Holds an office: by convention does not sign",
-    Eligibility.CANNOT: "Does not take their seat",
-    Eligibility.REFUSES: "Has said they sign no motions",
-    Eligibility.VACANT: "Seat vacant",
+    Eligibility.CAN_SIGN: STANDINGS[Standing.NOT_SIGNED],
+    Eligibility.CONVENTION: "In office: doesn’t sign motions",
+    Eligibility.CANNOT: "Doesn’t take their seat",
+    Eligibility.REFUSES: "Says they sign no motions",
+    Eligibility.VACANT: "No MP at the moment",
+}
+OFFICES = {
+    OfficeKind.MINISTER: "Minister",
+    OfficeKind.WHIP: "Party whip",
+    OfficeKind.PPS: "Minister’s aide",
+    OfficeKind.SPEAKER: "Speaker",
+    OfficeKind.DEPUTY_SPEAKER: "Deputy Speaker",
 }
 STATED_INTENTS = {
     StatedIntent.WILL_SIGN: "Said they will sign",
-    StatedIntent.WILL_NOT: "Said they will not sign",
+    StatedIntent.WILL_NOT: "Said they won’t sign",
 }
 REPLIES = {
     ReplyKind.WILL_SIGN: STATED_INTENTS[StatedIntent.WILL_SIGN],
     ReplyKind.WILL_NOT: STATED_INTENTS[StatedIntent.WILL_NOT],
-    ReplyKind.UNDECIDED: "Said they have not decided",
+    ReplyKind.UNDECIDED: "Said they haven’t decided",
     ReplyKind.MINISTERS_REPLY: "Passed on a minister’s reply",
     ReplyKind.MEETING: "Agreed to meet",
     ReplyKind.OTHER: "Replied",
@@ -65,12 +74,11 @@ ORGANISER_NOTES = {
 SORTS = {
     "constituency": "Constituency, A to Z",
     "-signatures": "Most signatures first",
-    "-signatures_per_1000": "Most signatures per 1,000 electors first",
+    "-signatures_per_1000": "Most signatures per 1,000 voters first",
     "-letters_sent": "Most letters first",
     "member": "MP, A to Z",
     "party": "Party, A to Z",
     "signed_on": "First to sign first",
-    "standing": "Standing",
 }
 CAMPAIGN_STATUSES = {
     CampaignStatus.DRAFT: "Draft: only your organisation can see it",
@@ -117,20 +125,20 @@ HOLD_REASONS = {
 }
 # What a writer can say about the reply to their letter.
 OUTCOME_CHOICES = {
-    LetterOutcome.ANSWERED: "Yes, it has answered",
-    LetterOutcome.ACKNOWLEDGED: "It has only acknowledged my letter",
-    LetterOutcome.NOT_ANSWERED: "No, not yet",
+    LetterOutcome.ANSWERED: "Yes, I got a reply",
+    LetterOutcome.ACKNOWLEDGED: "I only got an automatic reply",
+    LetterOutcome.NOT_ANSWERED: "Not yet",
 }
-# The same after 'The office': for the page that confirms what they said.
+# The same after 'You told us that the office': for the page that confirms what they said.
 OUTCOME_PHRASES = {
-    LetterOutcome.ANSWERED: "has answered",
-    LetterOutcome.ACKNOWLEDGED: "has only acknowledged your letter",
-    LetterOutcome.NOT_ANSWERED: "has not answered yet",
+    LetterOutcome.ANSWERED: "has replied",
+    LetterOutcome.ACKNOWLEDGED: "has only sent an automatic reply",
+    LetterOutcome.NOT_ANSWERED: "hasn’t replied yet",
 }
 REPLY_CHOICES = {
     ReplyKind.WILL_SIGN: "They will sign it",
-    ReplyKind.WILL_NOT: "They will not sign it",
-    ReplyKind.UNDECIDED: "They have not decided",
+    ReplyKind.WILL_NOT: "They won’t sign it",
+    ReplyKind.UNDECIDED: "They haven’t decided",
     ReplyKind.MINISTERS_REPLY: "They passed on a minister’s reply",
     ReplyKind.MEETING: "They offered a meeting",
     ReplyKind.OTHER: "Something else",
@@ -229,6 +237,19 @@ def party_class(party: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
+def standing_of(
+    standing: Standing, eligibility: Eligibility, offices: Collection[OfficeKind]
+) -> str:
+    """Says in a few words what an MP did about a motion: `Minister: doesn’t sign motions`."""
+    if standing is not Standing.NOT_SIGNED:
+        return STANDINGS[standing]
+    if eligibility is Eligibility.CONVENTION:
+        for office, name in OFFICES.items():
+            if office in offices:
+                return f"{name}: doesn’t sign motions"
+    return ELIGIBILITIES[eligibility]
+
+
 def hold_reason(reason: str) -> str:
     """Says why a letter is held, to organisers of its campaign."""
     return HOLD_REASONS.get(reason) or field_name(reason)
@@ -256,6 +277,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "two_digits": two_digits,
     "moment": moment,
     "day": day,
+    "clock": times.clock,
+    "time_and_day": times.time_and_day,
     "last_day": last_day,
     "paragraphs": paragraphs,
     "in_one_line": in_one_line,
@@ -267,9 +290,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "field_name": field_name,
     "party_class": party_class,
     "missing_part": MISSING_PARTS.__getitem__,
-    "standing": STANDINGS.__getitem__,
     "role": ROLES.__getitem__,
-    "eligibility": ELIGIBILITIES.__getitem__,
     "campaign_status": CAMPAIGN_STATUSES.__getitem__,
     "letter_state": LETTER_STATES.__getitem__,
     "letter_group": LETTER_GROUPS.__getitem__,

@@ -35,13 +35,15 @@ def builder(
     form = forms.Form({"partner": partner.strip(), "source": source.strip()})
     organisation_id = petitions.public(session, slug).organisation_id
     place = _place(session, organisation_id, form)
+    embed = embeds.of_petition(
+        session, slug, partner=place.partner, elsewhere=lobby.settings.embedders, now=now
+    )
     response = page(
         "embed/embed_builder.html",
         session,
         status=422 if form.problems else 200,
-        embed=embeds.of_petition(
-            session, slug, partner=place.partner, elsewhere=lobby.settings.embedders, now=now
-        ),
+        face=embed.face,
+        embed=embed,
         place=place,
         form=form,
         base_url=lobby.settings.base_url,
@@ -71,6 +73,6 @@ def _place(session: Session, organisation_id: UUID, form: forms.Form) -> EmbedPl
 def _partner(session: Session, organisation_id: UUID, text: str) -> str:
     slug = texts.slug(text, "partner")
     if embeds.partner_of(session, organisation_id, slug) is None:
-        message = f"There is no partner “{slug}” here. Ask who runs the petition for your name."
+        message = f"We don’t know a partner called “{slug}”. Ask the people who run the petition."
         raise Invalid.field("partner", "partner_unknown", message)
     return slug

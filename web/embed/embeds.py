@@ -137,6 +137,7 @@ def _framed_page(
         None,
         status=status,
         is_private=is_private,
+        face=embed_view.face,
         embed=embed_view,
         place=place,
         partner=partner_boxes.of_partner(embed_view.partner) if embed_view.partner else None,

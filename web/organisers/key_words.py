@@ -7,10 +7,10 @@ SCOPE_TEXTS = {
     Scope.CAMPAIGNS_WRITE: "Change your campaigns, petitions and partners, note what MPs said, and "
     "revoke keys.",
     Scope.SIGNATURES_WRITE: "Send signatures, one by one or many at once. Each signer is asked to "
-    "confirm by e-mail.",
+    "confirm by email.",
     Scope.SIGNATURES_IMPORT: "Together with the one before: send signatures that count at once, "
     "such as those on paper, on its holder’s word alone.",
-    Scope.SIGNATURES_READ: "Read who signed: names, e-mail addresses, postcodes and comments.",
+    Scope.SIGNATURES_READ: "Read who signed: names, email addresses, postcodes and comments.",
     Scope.TALLIES_READ: "Read your notes about MPs: who will sign, who will not, and whom to ask "
     "next.",
     Scope.LETTERS_READ: "Read how letters to MPs go, without who wrote them.",

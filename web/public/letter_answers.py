@@ -1,27 +1,37 @@
 """The form for what the MP replied, linked from the email two weeks after a letter."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
-from models import LetterOutcome, ReplyKind
+from models import Letter, LetterOutcome, Member, ReplyKind
 from services.campaigns import campaigns
-from services.common import texts
+from services.common import texts, times
 from services.common.tokens import Purpose
 from services.errors import Invalid
 from services.letters import answers
 from services.letters.answers import NewAnswer, RecordedAnswer
-from services.organisations import organisations
+from services.organisations import faces, organisations
 from services.parliament import constituencies, members
 from web.base import forms, words
-from web.base.rendering import page
+from web.base.rendering import page, see_other
 
 Choice = TypeVar("Choice", bound=StrEnum)
 router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A text that asks for a reply, and a link that opens it in an email; empty without address."""
+
+    text: str
+    mailto: str
 
 
 class AnswerFields(BaseModel):
@@ -33,10 +43,20 @@ class AnswerFields(BaseModel):
 
 
 @router.get("/letters/answer/{token}")
-def ask(token: str, lobby: TheLobby, session: ReadSession) -> Response:
-    """Shows the form, with what was reported before."""
+def ask(
+    token: str, lobby: TheLobby, session: ReadSession, outcome: str = "", saved: str = ""
+) -> Response:
+    """Shows the form with what was reported before, or thanks for it where it was just `saved`.
+
+    `outcome` is chosen in advance: a link in an email can be an answer that needs one button more.
+    """
     recorded = answers.recorded(session, lobby.tokens.read(Purpose.LETTER_ANSWER, token))
-    return _page(session, recorded, _prefilled(recorded))
+    form = _prefilled(recorded)
+    if saved and recorded.outcome is not None:
+        return _page(session, recorded, form, token=token)
+    if outcome in set(LetterOutcome):
+        form.put(outcome=outcome)
+    return _page(session, recorded, form)
 
 
 @router.post("/letters/answer/{token}")
@@ -47,23 +67,23 @@ def give(
     session: ReadSession,
     now: Now,
 ) -> Response:
-    """Records what the writer reports, and thanks them."""
+    """Records what the writer reports, and redirects to the page that thanks them."""
     letter_id = lobby.tokens.read(Purpose.LETTER_ANSWER, token)
     form = forms.Form(fields.model_dump())
     try:
         answer = _checked(form)
         # One connection at a time: `session` takes its own only after this.
         with lobby.database.write() as writing:
-            recorded = answers.record(writing, letter_id, answer, now=now)
+            answers.record(writing, letter_id, answer, now=now)
     except Invalid as error:
         form.note(error)
         return _page(session, answers.recorded(session, letter_id), form, status=422)
-    return _page(session, recorded, form, token=token)
+    return see_other(f"/letters/answer/{token}?saved=yes")
 
 
 def _checked(form: forms.Form) -> NewAnswer:
     """Returns the answer in the form, or raises Invalid with all problems."""
-    outcome = _choice(form, "outcome", LetterOutcome, missing="Choose what came back.")
+    outcome = _choice(form, "outcome", LetterOutcome, missing="Choose an answer.")
     reply = _choice(form, "said", ReplyKind) if form.value("said") else None
     text = form.check("text", _text, missing="")
     form.finish()
@@ -95,6 +115,19 @@ def _prefilled(recorded: RecordedAnswer) -> forms.Form:
     return forms.Form(values)
 
 
+def _follow_up(letter: Letter, member: Member) -> FollowUp:
+    day = times.day(letter.sent_at) if letter.sent_at else ""
+    text = (
+        f"Dear {member.name},\n\n"
+        f"On {day} I wrote to you about “{letter.subject.text}”. I haven’t had a reply yet. I live "
+        "in your constituency, and I would be glad to hear from you.\n\n"
+        "Yours sincerely,\n"
+        f"{letter.name.text}"
+    )
+    query = urlencode({"subject": letter.subject.text, "body": text}, quote_via=quote)
+    return FollowUp(text, f"mailto:{member.email}?{query}" if member.email else "")
+
+
 def _page(
     session: Session,
     recorded: RecordedAnswer,
@@ -105,17 +138,21 @@ def _page(
 ) -> Response:
     """Shows the form; with a token, thanks for the answer just recorded."""
     campaign = campaigns.get(session, recorded.letter.campaign_id)
+    organisation = organisations.get(session, campaign.organisation_id)
+    member = members.get(session, recorded.letter.member_id)
     return page(
         "public/letter_answer.html",
         session,
         status=status,
         is_private=True,
+        face=faces.of_organisation(session, organisation),
         recorded=recorded,
         form=form,
         token=token,
         campaign=campaign,
-        organisation=organisations.get(session, campaign.organisation_id),
-        member=members.get(session, recorded.letter.member_id),
+        organisation=organisation,
+        member=member,
+        follow_up=_follow_up(recorded.letter, member),
         constituency=constituencies.get(session, recorded.letter.constituency_code),
         outcome_choices=words.OUTCOME_CHOICES,
         reply_choices=words.REPLY_CHOICES,

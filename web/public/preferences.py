@@ -9,10 +9,11 @@ from sqlmodel import Session
 from api.http.dependencies import Now, ReadSession, TheLobby
 from services.common.tokens import Purpose
 from services.errors import Invalid
+from services.organisations import faces, organisations
 from services.supporters import preferences
 from services.supporters.preferences import Preferences
 from web.base import forms
-from web.base.rendering import page
+from web.base.rendering import page, see_other
 
 ONE_CLICK = "One-Click"
 router = APIRouter()
@@ -30,10 +31,10 @@ class PreferenceFields(BaseModel):
 
 
 @router.get("/unsubscribe/{token}")
-def read(token: str, lobby: TheLobby, session: ReadSession) -> Response:
+def read(token: str, lobby: TheLobby, session: ReadSession, saved: str = "") -> Response:
     """Shows the preferences in a form. Changes nothing: email scanners open the link."""
     supporter_id = lobby.tokens.read(Purpose.UNSUBSCRIBE, token)
-    return _page(session, preferences.read(session, supporter_id))
+    return _page(session, preferences.read(session, supporter_id), is_saved=bool(saved))
 
 
 @router.post("/unsubscribe/{token}")
@@ -44,18 +45,22 @@ def change(
     session: ReadSession,
     now: Now,
 ) -> Response:
-    """Saves what is ticked. One-click unsubscribe is defined in `preferences.unsubscribe`."""
+    """Saves what is ticked, and redirects to the page that says so.
+
+    One-click unsubscribe is defined in `preferences.unsubscribe`. It is not redirected: RFC 8058,
+    3.1.
+    """
     supporter_id = lobby.tokens.read(Purpose.UNSUBSCRIBE, token)
     # Unticked boxes are not sent: an empty body must not count as a form without ticks.
     if fields.one_click != ONE_CLICK and not fields.shown:
-        message = "Nothing was said. Please use the form on the page."
+        message = "Choose what you want on the page, and press Save."
         raise Invalid("preferences_missing", message)
     # One connection at a time: `session` takes its own only after this.
     with lobby.database.write() as writing:
         if fields.one_click == ONE_CLICK:
             saved = preferences.unsubscribe(writing, supporter_id, now=now)
         else:
-            saved = preferences.change(
+            preferences.change(
                 writing,
                 supporter_id,
                 updates=bool(fields.updates),
@@ -64,6 +69,7 @@ def change(
                 partners=fields.partners,
                 now=now,
             )
+            return see_other(f"/unsubscribe/{token}?saved=yes")
     return _page(session, saved, is_saved=True)
 
 
@@ -78,6 +84,7 @@ def _page(session: Session, current: Preferences, *, is_saved: bool = False) -> 
         "public/preferences.html",
         session,
         is_private=True,
+        face=faces.of_organisation(session, organisations.get(session, current.organisation_id)),
         preferences=current,
         form=form,
         is_saved=is_saved,

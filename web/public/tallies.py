@@ -1,62 +1,40 @@
-"""The tally of a campaign: every seat, filtered and sorted by a plain form.
+"""The page with all MPs: who has signed the motion of a campaign, filtered by links and a form.
 
 All 650 rows are 120 kB, so a page has fifty unless `show=all`.
 """
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
-from typing import Annotated, TypeVar
-from urllib.parse import urlencode
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlmodel import Session
 
-from api.http.dependencies import Now, ReadSession, Slug
-from models.constituency import NATIONS
+from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from models import Campaign, CampaignStatus, MotionStatus
+from models.postcode import PostcodeResult, PostcodeStatus
 from services.campaigns import campaigns
-from services.common import texts
 from services.errors import Invalid
-from services.parliament.standing import Eligibility, Standing, StatedIntent
+from services.organisations import faces, organisations
+from services.postcodes import directory
 from services.tallies import seat_table, tally_summaries
-from services.tallies.seat_table import Tally, TallyFilter, TallyRow
-from web.base import words
+from services.tallies.seat_table import Tally, TallyRow
+from web.base import forms, stands, words
 from web.base.dependencies import Viewer
-from web.base.rendering import page
+from web.base.rendering import page, see_other
+from web.public.mp_filters import MpQuery
 
-ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 Options = list[tuple[str, str]]
 PAGE_SIZE = 50
-_UNKNOWN = "This is none of the choices. Please choose one from the list."
+_NO_SEAT = "We couldn’t find a constituency for that postcode. Check it and try again."
+_UNKNOWN = "We can’t find that postcode. Check it and try again."
+_ELSEWHERE = "Jersey, Guernsey and the Isle of Man have no MPs in the UK Parliament."
 router = APIRouter()
 
 
-class TallyQuery(BaseModel):
-    """The fields as sent: the choice 'any' is an empty text."""
-
-    standing: str = ""
-    eligibility: str = ""
-    party: str = ""
-    nation: str = ""
-    region: str = ""
-    said: str = ""
-    signed_since: str = ""
-    sort: str = ""
-    show: str = ""
-    page: int = Field(default=1, ge=1, le=1000)
-
-    def address(self, **changes: str | int) -> str:
-        """Returns the query string with these changes; empty where all values are defaults."""
-        values = self.model_copy(update=changes).model_dump(exclude_defaults=True)
-        return f"?{urlencode(values)}" if values else ""
-
-    def csv_address(self) -> str:
-        """Returns the query string for the CSV, which is not split into pages."""
-        return self.address(show="", page=1)
-
-
 @dataclass(frozen=True, slots=True)
-class TallyPage:
+class MpPage:
     """The rows `first` to `last`, counted from 1, of the `total` rows that match the filter."""
 
     rows: tuple[TallyRow, ...]
@@ -91,63 +69,124 @@ def statements_of(row: TallyRow) -> list[MemberStatement]:
     return statements[:1] if has_one_text else statements
 
 
-def _tally_page(rows: tuple[TallyRow, ...], query: TallyQuery) -> TallyPage:
-    if query.show == "all":
-        return TallyPage(rows, len(rows), 1, len(rows))
-    start = (query.page - 1) * PAGE_SIZE
-    shown = rows[start : start + PAGE_SIZE]
-    return TallyPage(shown, len(rows), start + 1, start + len(shown))
-
-
 @router.get("/campaigns/{slug}/tally")
-def show_tally(
+def earlier_address(slug: Slug, request: Request) -> Response:
+    """Redirects links made before the page was called `mps`, with their filters."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/campaigns/{slug}/mps{query}", 302)
+
+
+@router.get("/campaigns/{slug}/mps")
+def show_mps(
     slug: Slug,
-    query: Annotated[TallyQuery, Query()],
+    query: Annotated[MpQuery, Query()],
     session: ReadSession,
     now: Now,
     viewer: Viewer,
 ) -> Response:
-    """Shows the totals, the sums by party, nation and region, and a row for each seat."""
+    """Shows how many MPs have signed, the sums, and a row for each constituency."""
     campaign = campaigns.public(session, slug, viewer=viewer)
-    row_filter = _filter(query)
     tally = seat_table.of_campaign(session, campaign, now=now)
+    is_private = viewer is not None  # it may be a draft
+    return _page(session, campaign, tally, query, forms.Form(), is_private=is_private)
+
+
+@router.post("/campaigns/{slug}/mps")
+def find_mp(
+    slug: Slug,
+    session: ReadSession,
+    lobby: TheLobby,
+    now: Now,
+    viewer: Viewer,
+    postcode: Annotated[str, Form()] = "",
+) -> Response:
+    """Redirects to the MP of a postcode. The address names the constituency alone: a postcode is
+    personal data, and addresses are kept in histories and logs."""
+    campaign = campaigns.public(session, slug, viewer=viewer)
+    form = forms.Form({"postcode": postcode})
+    try:
+        normal = form.check("postcode", directory.normalise, missing="Enter your postcode.")
+        form.finish()
+        code = _constituency_code(lobby.postcodes.lookup(normal))
+    except Invalid as error:
+        form.note(error)
+        tally = seat_table.of_campaign(session, campaign, now=now)
+        return _page(session, campaign, tally, MpQuery(), form, status=422, is_private=True)
+    return see_other(f"/campaigns/{slug}/mps?constituency={code}#your-mp")
+
+
+def _constituency_code(answer: PostcodeResult) -> str:
+    """Raises Invalid, for people, where the postcode has no constituency."""
+    if answer.status is PostcodeStatus.NOT_IN_UK_PARLIAMENT:
+        raise Invalid.field("postcode", "postcode_not_in_uk_parliament", _ELSEWHERE)
+    if answer.constituency_code is None:
+        is_known = answer.status is not PostcodeStatus.UNKNOWN
+        raise Invalid.field("postcode", "postcode_unknown", _NO_SEAT if is_known else _UNKNOWN)
+    return answer.constituency_code
+
+
+def _page(
+    session: Session,
+    campaign: Campaign,
+    tally: Tally,
+    query: MpQuery,
+    form: forms.Form,
+    *,
+    status: int = 200,
+    is_private: bool,
+) -> Response:
+    row_filter = query.tally_filter()
+    own_row = _own_row(tally, query.constituency)
+    motion = tally.motion
     return page(
-        "public/tally.html",
+        "public/mps.html",
         session,
-        is_private=viewer is not None,  # it may be a draft
+        status=status,
+        is_private=is_private,
+        face=faces.of_organisation(session, organisations.get(session, campaign.organisation_id)),
         campaign=campaign,
         tally=tally,
-        tally_page=_tally_page(row_filter.apply(tally.rows), query),
+        mp_page=_mp_page(row_filter.apply(tally.rows), query),
         query=query,
+        form=form,
+        tabs=query.tabs(tally.rows),
+        own_row=own_row,
+        own_stand=_stand(own_row) if motion else None,
+        can_write=(
+            campaign.status is CampaignStatus.OPEN
+            and motion is not None
+            and motion.status is MotionStatus.PUBLISHED
+        ),
         options=_options(tally),
         summary=tally_summaries.of_tally(tally),
         statements_of=statements_of,
+        standing_of=words.standing_of,
     )
 
 
-def _filter(query: TallyQuery) -> TallyFilter:
-    """Raises Invalid, with its field, for an unknown choice."""
-    if query.nation and query.nation.casefold() not in map(str.casefold, NATIONS.values()):
-        raise Invalid.field("nation", "choice_unknown", _UNKNOWN)
-    return TallyFilter(
-        standing=_choice(Standing, "standing", query.standing),
-        eligibility=_choice(Eligibility, "eligibility", query.eligibility),
-        party=query.party or None,
-        nation=query.nation or None,
-        region=query.region or None,
-        said=_choice(StatedIntent, "said", query.said),
-        signed_since=texts.day(query.signed_since, "signed_since") if query.signed_since else None,
-        sort=query.sort or "constituency",
-    )
-
-
-def _choice(values: type[ChoiceT], field: str, text: str) -> ChoiceT | None:
-    if not text:
+def _own_row(tally: Tally, code: str) -> TallyRow | None:
+    """Raises Invalid for a code of no constituency here."""
+    if not code:
         return None
-    try:
-        return values(text)
-    except ValueError as error:
-        raise Invalid.field(field, "choice_unknown", _UNKNOWN) from error
+    for row in tally.rows:
+        if row.constituency.code == code:
+            return row
+    message = "We don’t know this constituency. Enter your postcode to find it."
+    raise Invalid.field("constituency", "constituency_unknown", message)
+
+
+def _stand(row: TallyRow | None) -> stands.Stand | None:
+    if row is None or row.member is None:
+        return None
+    return stands.of_member(row.member.name, row.standing, row.eligibility)
+
+
+def _mp_page(rows: tuple[TallyRow, ...], query: MpQuery) -> MpPage:
+    if query.show == "all":
+        return MpPage(rows, len(rows), 1, len(rows))
+    start = (query.page - 1) * PAGE_SIZE
+    shown = rows[start : start + PAGE_SIZE]
+    return MpPage(shown, len(rows), start + 1, start + len(shown))
 
 
 def _options(tally: Tally) -> dict[str, Options]:
@@ -156,8 +195,6 @@ def _options(tally: Tally) -> dict[str, Options]:
     nations = {row.constituency.nation for row in tally.rows}
     regions = {row.constituency.region for row in tally.rows}
     return {
-        "standing": [(value, text) for value, text in words.STANDINGS.items()],
-        "eligibility": [(value, text) for value, text in words.ELIGIBILITIES.items()],
         "party": [(name, name) for name in sorted(parties)],
         "nation": [(name, name) for name in sorted(nations)],
         "region": [(name, name) for name in sorted(regions)],

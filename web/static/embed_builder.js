@@ -1,4 +1,4 @@
-// Adds a button that copies the line of HTML. Without scripts, people copy it by hand.
+// Adds a button that copies the code. Without scripts, people copy it by hand.
 (() => {
   "use strict";
   const line = document.getElementById("line");
@@ -6,7 +6,7 @@
   const said = document.createElement("span");
   button.type = "button";
   button.className = "second";
-  button.textContent = "Copy the line";
+  button.textContent = "Copy the code";
   said.setAttribute("role", "status");
   button.addEventListener("click", async () => {
     line.select();
@@ -14,7 +14,7 @@
       await navigator.clipboard.writeText(line.value);
       said.textContent = "Copied.";
     } catch {
-      said.textContent = "It is selected: copy it now.";
+      said.textContent = "The code is selected. Copy it now.";
     }
   });
   line.after(button, said);

@@ -379,15 +379,18 @@ def test_the_page_of_the_question_changes_nothing_and_its_button_keeps_the_answe
     page = client.get(path)
     assert "Keep NHS Professionals public" in visible(page)
     assert "Morag Ferncastle, MP for Edinburgh East and Musselburgh" in visible(page)
-    assert "can read it. It is not published." in visible(page)
+    assert "team sees it. We won’t publish it." in visible(page)
     assert page.headers["Cache-Control"] == "no-store"
     assert "<script" not in page.text
     assert outcome_of(lobby, letter_id) is None
-    for label in [*words.OUTCOME_CHOICES.values(), *words.REPLY_CHOICES.values(), "I cannot say"]:
+    for label in [*words.OUTCOME_CHOICES.values(), *words.REPLY_CHOICES.values(), "I don’t know"]:
         assert f">{label}</label>" in page.text
     thanks = client.post(path, data={"outcome": "answered", "said": "meeting", "text": SECRET})
-    assert thanks.status_code == 200
-    assert "Morag Ferncastle’s office has answered." in visible(thanks)
+    assert (thanks.status_code, thanks.headers["Location"]) == (303, f"{path}?saved=yes")
+    done = client.get(thanks.headers["Location"])
+    assert done.headers["Cache-Control"] == "no-store"
+    assert "<title>Thank you – " in done.text
+    assert "You told us that Morag Ferncastle’s office has replied." in visible(done)
     assert [reply.kind for reply in replies(lobby, letter_id)] == [ReplyKind.MEETING]
     again = client.get(path)
     assert 'value="answered" checked' in again.text
@@ -398,11 +401,15 @@ def test_the_page_of_the_question_changes_nothing_and_its_button_keeps_the_answe
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
-        ({}, "outcome", "Choose what came back."),
+        ({}, "outcome", "Choose an answer."),
         ({"outcome": "nonsense"}, "outcome", "Choose one of these."),
         ({"outcome": "answered", "said": "nonsense"}, "said", "Choose one of these."),
         ({"outcome": "answered", "text": "x" * 5001}, "text", "At most 5000 characters, please."),
-        ({"outcome": "not_answered", "said": "will_sign"}, "said", "no answer has come"),
+        (
+            {"outcome": "not_answered", "said": "will_sign"},
+            "said",
+            "Leave this out if there’s no reply yet.",
+        ),
     ],
 )
 def test_a_mistake_on_the_page_is_told_beside_its_field_and_everything_is_kept(
@@ -431,12 +438,38 @@ def test_the_page_says_when_the_organisers_have_taken_the_reply_over(
         reply = session.exec(select(MemberReply).where(MemberReply.letter_id == letter_id)).one()
         reply.verified_by = Private(reply.text.organisation_id, "Olive Organiser")
     page = client.get(f"/letters/answer/{token}")
-    assert "That stays as it is." in visible(page)
+    assert "so you can’t change that part." in visible(page)
     assert 'name="said"' not in page.text
     assert "Olive" not in page.text
     assert SECRET not in page.text
-    assert client.post(f"/letters/answer/{token}", data={"outcome": "answered"}).status_code == 200
+    assert client.post(f"/letters/answer/{token}", data={"outcome": "answered"}).status_code == 303
     assert replies(lobby, letter_id)[0].kind is ReplyKind.WILL_SIGN
+
+
+def test_a_link_that_names_an_answer_chooses_it_and_keeps_nothing(
+    client: TestClient, lobby: Lobby, letter_id: UUID, token: str
+) -> None:
+    for outcome in ("answered", "acknowledged", "not_answered"):
+        page = client.get(f"/letters/answer/{token}?outcome={outcome}")
+        assert f'value="{outcome}" checked' in page.text
+    assert "checked" not in client.get(f"/letters/answer/{token}?outcome=nonsense").text.replace(
+        'value="" checked', ""
+    )
+    assert "Did your MP reply?" in visible(client.get(f"/letters/answer/{token}?saved=yes"))
+    assert outcome_of(lobby, letter_id) is None
+
+
+def test_who_has_no_reply_gets_a_text_that_asks_again(
+    client: TestClient, letter_id: UUID, token: str
+) -> None:
+    client.post(f"/letters/answer/{token}", data={"outcome": "not_answered"})
+    page = client.get(f"/letters/answer/{token}?saved=yes")
+    assert "Morag Ferncastle’s office hasn’t replied yet." in visible(page)
+    assert "I wrote to you about" in visible(page)
+    assert 'href="mailto:morag.ferncastle@example.org?subject=' in page.text
+    client.post(f"/letters/answer/{token}", data={"outcome": "answered"})
+    page = client.get(f"/letters/answer/{token}?saved=yes")
+    assert "mailto:" not in page.text
 
 
 def test_every_outcome_and_kind_of_reply_has_words() -> None:

@@ -240,7 +240,8 @@ def test_a_yes_to_a_partner_is_taken_back_with_the_link_in_every_mail(
         page = client.get(f"/unsubscribe/{token}")
         assert "A Paper" in visible(page)
         data = {"shown": "yes", "questions": "yes", "partners": RADIO}
-        assert client.post(f"/unsubscribe/{token}", data=data).status_code == 200
+        saved = client.post(f"/unsubscribe/{token}", data=data)
+        assert saved.headers["Location"] == f"/unsubscribe/{token}?saved=yes"
     else:
         body = {"token": token, "partners": [RADIO, "nobody"]}
         current = client.post("/v1/preferences", json=body).json()

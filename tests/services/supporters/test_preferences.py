@@ -52,7 +52,7 @@ from tests.support.common import (
     types_of,
 )
 from tests.support.keys import OTHERS, add_campaign, others_key
-from tests.support.pages import ANNA, BODY, HOME, LETTERS, VACANT, visible
+from tests.support.pages import ANNA, BODY, HOME, LETTERS, VACANT, Page, visible
 
 Deliver = Callable[[], list[EmailMessage]]
 READ, CHANGE = "/v1/preferences/read", "/v1/preferences"
@@ -624,22 +624,29 @@ def test_the_page_shows_what_is_needed_and_not_whose_it_is(
         assert f'<label for="{name}">' in page.text
     assert 'name="updates" value="yes" checked>' in page.text
     assert 'name="no_mail" value="yes">' in page.text
-    assert "the links to confirm it are not sent" in visible(page)
+    assert "because we couldn’t send you the link. You can undo this here" in visible(page)
 
 
 def test_the_form_of_the_page_keeps_what_is_ticked(
     client: TestClient, lobby: Lobby, anna: Anna
 ) -> None:
-    page = client.post(anna.path, data={"shown": "yes", "questions": "yes"})
-    assert "Saved." in visible(page)
+    def save(**ticked: str) -> Page:
+        answer = client.post(anna.path, data={"shown": "yes", **ticked})
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"{anna.path}?saved=yes")
+        return client.get(answer.headers["Location"])
+
+    assert "have been saved" not in visible(client.get(anna.path))
+    page = save(questions="yes")
+    assert "Your choices have been saved." in visible(page)
+    assert "<title>Saved: Your email choices – Public Health Alliance" in page.text
+    assert '<div role="status">' in page.text
     assert 'name="updates" value="yes">' in page.text
     assert 'name="questions" value="yes" checked>' in page.text
-    page = client.post(anna.path, data={"shown": "yes", "no_mail": "yes", "updates": "yes"})
-    assert "sends nothing more to this address" in visible(page)
+    page = save(no_mail="yes", updates="yes")
+    assert "won’t send any more emails to this address" in visible(page)
     current = client.post(READ, json=anna.body).json()
     assert (current["updates"], current["questions"], current["mail"]) == (True, False, False)
-    page = client.post(anna.path, data={"shown": "yes"})
-    assert "You get no news, questions or notices any more." in visible(page)
+    assert "You won’t get news or questions any more." in visible(save())
     assert client.post(READ, json=anna.body).json()["mail"] is True
 
 

@@ -279,7 +279,7 @@ def test_the_feed_is_atom_with_all_that_readers_ask_for(client: TestClient) -> N
     links = {element.get("rel"): element.get("href") for element in root.findall(f"{ATOM}link")}
     assert links == {
         "self": f"http://testserver{FEED}",
-        "alternate": f"http://testserver/campaigns/{CAMPAIGN}/tally",
+        "alternate": f"http://testserver/campaigns/{CAMPAIGN}/mps",
     }
     entries = root.findall(f"{ATOM}entry")
     ids = [text_in(root, "id"), *(text_in(entry, "id") for entry in entries)]

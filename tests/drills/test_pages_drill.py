@@ -1,0 +1,52 @@
+"""Runs axe on each public page in each state once; `make drill` does it at every width, in both
+schemes."""
+
+import pytest
+from playwright.sync_api import Browser
+
+from drills.pages import serve_and_visit
+from services.assembly import Lobby
+from tests.support.browser import MARKS, chromium
+from tools import public_pages
+from tools.public_pages import SCHEMES, STAGES, WIDTHS
+from web.base.errors import HEADINGS
+
+ERRORS = {*HEADINGS.values(), "Something went wrong", "This link doesn’t work"}
+MEANT = {"embed, not found", "not found", "broken link", "expired link"}
+pytestmark = [
+    *MARKS,
+    pytest.mark.slow,
+]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_axe_finds_nothing_on_any_page_in_any_state(lobby: Lobby) -> None:
+    with chromium() as browser:
+        report = serve_and_visit(browser, lobby, whole=False)
+    assert report.findings == []
+    assert report.too_wide == []
+    assert report.opened == len(report.headings) == sum(len(stage.pages) for stage in STAGES)
+    # Each state was reached: no page is an error but those that are meant to be.
+    errors = {name for name, heading in report.headings.items() if heading in ERRORS}
+    assert errors == {f"{name} (open)" for name in MEANT}
+    assert report.headings["thank you (open)"] != report.headings["confirm (open)"]
+
+
+@pytest.mark.parametrize(
+    ("html", "rule"),
+    [
+        ('<img src="data:,">', "image-alt"),
+        ('<p style="color: #999">Too pale to read</p>', "color-contrast"),
+        ('<button style="height: 12px; padding: 0; font-size: 8px">a</button>' * 3, "target-size"),
+    ],
+)
+def test_what_is_wrong_is_found(html: str, rule: str) -> None:
+    with chromium() as browser:
+        assert rule in rules_of(browser, html)
+
+
+def rules_of(browser: Browser, html: str) -> set[str]:
+    page_html = f'<!doctype html><html lang="en"><title>x</title><main><h1>x</h1>{html}</main>'
+    with public_pages.opened(browser, WIDTHS[0], SCHEMES[0]) as page:
+        page.set_content(page_html)
+        return {finding.rule for finding in public_pages.axe_findings(page, "x", 320, "light")}

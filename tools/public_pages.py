@@ -1,0 +1,318 @@
+"""The pages that the public sees, in each of their states, and what axe finds on them.
+
+`STAGES` is the list. A stage changes the campaign once; its pages are opened after that, in any
+order. To add a page or a state, add a `PageState` to the stage that it needs: `open` leaves the
+browser on it. Everything is done as a visitor does it, so that pages cannot look different here.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, ViewportSize
+from sqlmodel import col, select
+
+import worker
+from models import CampaignStatus, Letter, LetterState, MotionStatus, Signature, Submission
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.common.tokens import Purpose
+from services.demonstration import invented_campaign
+
+WIDTHS = (320, 390, 1280)
+HEIGHT = 844
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+CAN_SIGN, SIGNED, MINISTER, VACANT = "EH1 1YZ", "M1 1AE", "SW1A 0AA", "NR2 1TF"
+ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
+# Every rule of axe that is not experimental is on by default, but for these.
+_RULES = {"target-size": {"enabled": True}}
+
+
+@dataclass(slots=True)
+class Scene:
+    """The service at `url`, with what pages need: addresses, and tokens of links in mails."""
+
+    lobby: Lobby
+    url: str
+    number: int = 0
+
+    @property
+    def campaign(self) -> str:
+        return f"/campaigns/{invented_campaign.about().campaign}"
+
+    @property
+    def petition(self) -> str:
+        return f"/petitions/{invented_campaign.about().petition}"
+
+    @property
+    def embed(self) -> str:
+        return f"/embed/{invented_campaign.about().petition}"
+
+    def token(self, purpose: Purpose, row_id: UUID) -> str:
+        return self.lobby.tokens.issue(purpose, row_id)
+
+    def submit(self, page: Page, **changes: str) -> UUID:
+        """Signs on the petition's page with a new address; returns the id of the submission."""
+        self.number += 1
+        values = {**ANNA, "email": f"anna{self.number}@example.org", **changes}
+        page.goto(self.url + self.petition)
+        fill_in(page, values)
+        page.locator("form button:visible").first.click()
+        page.wait_for_load_state()
+        worker.sort_submissions(self.lobby)
+        with self.lobby.database.read() as session:
+            newest = select(Submission.id).order_by(col(Submission.id).desc()).limit(1)
+            return session.exec(newest).one()
+
+    def signature(self) -> Signature:
+        """Returns a signature of the demonstration."""
+        with self.lobby.database.read() as session:
+            return session.exec(select(Signature).order_by(col(Signature.id))).first() or _none()
+
+    def letter(self, state: LetterState = LetterState.SENT) -> Letter:
+        """Returns a letter of the demonstration; puts one into the state if it has none."""
+        with self.lobby.database.write() as session:
+            letters = session.exec(select(Letter).order_by(col(Letter.id))).all()
+            found = next((letter for letter in letters if letter.state is state), letters[-1])
+            found.state = state
+            if state is LetterState.SENT:
+                found.sent_at = found.sent_at or self.lobby.clock()
+            return found
+
+
+@dataclass(frozen=True, slots=True)
+class PageState:
+    """A page in one state: `open` leaves the browser on it."""
+
+    name: str
+    open: Callable[[Page, Scene], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What happens to the campaign before its pages are opened."""
+
+    name: str
+    begin: Callable[[Scene], None]
+    pages: Sequence[PageState] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule of axe that a page breaks, and the first element that does."""
+
+    page: str
+    width: int
+    scheme: Scheme
+    rule: str
+    element: str
+
+
+def fill_in(page: Page, values: dict[str, str]) -> None:
+    """Fills in the fields of a form by their names, and answers every question with 'No'."""
+    for name, value in values.items():
+        page.locator(f"[name={name}]:visible").first.fill(value)
+    for radio in page.locator("input[type=radio][value=no]:visible").all():
+        radio.check()
+
+
+def at(path: Callable[[Scene], str]) -> Callable[[Page, Scene], Any]:
+    """Returns how to open the page at a path."""
+    return lambda page, scene: page.goto(scene.url + path(scene))
+
+
+def sent(path: Callable[[Scene], str], values: dict[str, str]) -> Callable[[Page, Scene], Any]:
+    """Returns how to send the first form of the page at a path, filled in like this."""
+
+    def open_page(page: Page, scene: Scene) -> None:
+        page.goto(scene.url + path(scene))
+        fill_in(page, values)
+        page.locator("form button:visible").first.click()
+        page.wait_for_load_state()
+
+    return open_page
+
+
+def pressed(path: Callable[[Scene], str]) -> Callable[[Page, Scene], Any]:
+    """Returns how to press the first button of the page at a path."""
+    return sent(path, {})
+
+
+def _none() -> Any:
+    raise RuntimeError("the demonstration has none")
+
+
+def _confirm(page: Page, scene: Scene, *, press: bool, **changes: str) -> None:
+    """Opens the page of a link to confirm, and confirms where `press` is set."""
+    token = scene.token(Purpose.CONFIRM, scene.submit(page, **changes))
+    page.goto(f"{scene.url}/confirm/{token}")
+    if press:
+        page.locator("form button:visible").first.click()
+        page.wait_for_load_state()
+
+
+def _of_submission(purpose: Purpose, path: str, *, press: bool = False) -> Callable[..., Any]:
+    def open_page(page: Page, scene: Scene) -> None:
+        token = scene.token(purpose, scene.submit(page))
+        page.goto(f"{scene.url}/{path}/{token}")
+        if press:
+            page.locator("main form button:visible").first.click()
+            page.wait_for_load_state()
+
+    return open_page
+
+
+def _expired(scene: Scene) -> str:
+    """Returns the path of a link that confirms a signature, from the year before."""
+    tokens = type(scene.lobby.tokens)(
+        scene.lobby.keyring, lambda: scene.lobby.clock() - timedelta(days=365)
+    )
+    return f"/confirm/{tokens.issue(Purpose.CONFIRM, scene.signature().id)}"
+
+
+def _preferences(scene: Scene) -> str:
+    return f"/unsubscribe/{scene.token(Purpose.UNSUBSCRIBE, scene.signature().supporter_id)}"
+
+
+def _answer(scene: Scene) -> str:
+    return f"/letters/answer/{scene.token(Purpose.LETTER_ANSWER, scene.letter().id)}"
+
+
+def _letter(state: LetterState) -> Callable[[Page, Scene], Any]:
+    def open_page(page: Page, scene: Scene) -> None:
+        token = scene.token(Purpose.LETTER, scene.letter(state).id)
+        page.goto(f"{scene.url}/letters/confirm/{token}")
+
+    return open_page
+
+
+def _status(status: CampaignStatus) -> Callable[[Scene], None]:
+    def begin(scene: Scene) -> None:
+        with scene.lobby.database.write() as session:
+            campaign = campaigns.by_slug(session, invented_campaign.about().campaign)
+            campaigns.update(session, campaign, values={"status": status}, now=scene.lobby.clock())
+
+    return begin
+
+
+def _motion(status: MotionStatus) -> Callable[[Scene], None]:
+    def begin(scene: Scene) -> None:
+        with scene.lobby.database.write() as session:
+            campaign = campaigns.by_slug(session, invented_campaign.about().campaign)
+            motion = campaigns.motion_of(session, campaign.id)
+            if motion is not None:
+                motion.status = status
+
+    return begin
+
+
+def _close_petition(scene: Scene) -> None:
+    with scene.lobby.database.write() as session:
+        petition = petitions.by_slug(session, invented_campaign.about().petition)
+        closing = {"closes_at": scene.lobby.clock() - timedelta(seconds=1)}
+        petitions.update(session, petition, values=closing, now=scene.lobby.clock())
+
+
+# The pages that change with the state of the campaign, once in each.
+_OF_STATES = (
+    PageState("home", at(lambda _: "/")),
+    PageState("campaign", at(lambda scene: scene.campaign)),
+    PageState("petition", at(lambda scene: scene.petition)),
+    PageState("MPs", at(lambda scene: f"{scene.campaign}/mps")),
+    PageState("letter", at(lambda scene: f"{scene.campaign}/letter")),
+    PageState("embed", at(lambda scene: scene.embed)),
+)
+_OPEN = (
+    *_OF_STATES,
+    PageState("style guide", at(lambda _: "/styleguide")),
+    PageState("style guide in a brand's colour", at(lambda _: "/styleguide?colour=005eb8")),
+    PageState("sign form with problems", sent(lambda scene: scene.petition, {"email": "anna@"})),
+    PageState("check your email", lambda page, scene: scene.submit(page)),
+    PageState("confirm", lambda page, scene: _confirm(page, scene, press=False)),
+    PageState("thank you", lambda page, scene: _confirm(page, scene, press=True)),
+    PageState(
+        "thank you, MP has signed",
+        lambda page, scene: _confirm(page, scene, press=True, postcode=SIGNED),
+    ),
+    PageState(
+        "thank you, minister",
+        lambda page, scene: _confirm(page, scene, press=True, postcode=MINISTER),
+    ),
+    PageState(
+        "thank you, no MP", lambda page, scene: _confirm(page, scene, press=True, postcode=VACANT)
+    ),
+    PageState("withdraw", _of_submission(Purpose.WITHDRAW, "withdraw")),
+    PageState("withdrawn", _of_submission(Purpose.WITHDRAW, "withdraw", press=True)),
+    PageState("disown", _of_submission(Purpose.DISOWN, "disown")),
+    PageState("disowned", _of_submission(Purpose.DISOWN, "disown", press=True)),
+    PageState("MPs, postcode", sent(lambda scene: f"{scene.campaign}/mps", {"postcode": CAN_SIGN})),
+    PageState(
+        "MPs, postcode of no MP", sent(lambda scene: f"{scene.campaign}/mps", {"postcode": VACANT})
+    ),
+    PageState(
+        "MPs, wrong postcode", sent(lambda scene: f"{scene.campaign}/mps", {"postcode": "ZZ1 1ZZ"})
+    ),
+    PageState("MPs, tab", at(lambda scene: f"{scene.campaign}/mps?standing=signed")),
+    PageState("MPs, none match", at(lambda scene: f"{scene.campaign}/mps?search=nobody")),
+    PageState(
+        "letter, editor", sent(lambda scene: f"{scene.campaign}/letter", {"postcode": CAN_SIGN})
+    ),
+    PageState(
+        "letter, wrong postcode",
+        sent(lambda scene: f"{scene.campaign}/letter", {"postcode": "SW1A"}),
+    ),
+    PageState("letter to confirm", _letter(LetterState.PENDING)),
+    PageState("letter on its way", _letter(LetterState.QUEUED)),
+    PageState("letter sent", _letter(LetterState.SENT)),
+    PageState("letter held", _letter(LetterState.HELD)),
+    PageState("letter uncertain", _letter(LetterState.UNCERTAIN)),
+    PageState("answer", at(_answer)),
+    PageState("answer, nothing chosen", pressed(_answer)),
+    PageState("answer given", pressed(lambda scene: f"{_answer(scene)}?outcome=not_answered")),
+    PageState("preferences", at(_preferences)),
+    PageState("preferences saved", pressed(_preferences)),
+    PageState("embed builder", at(lambda scene: f"{scene.petition}/embed")),
+    PageState(
+        "embed builder, unknown partner", at(lambda scene: f"{scene.petition}/embed?partner=nobody")
+    ),
+    PageState("embed with problems", sent(lambda scene: scene.embed, {"email": "anna@"})),
+    PageState("embed, check your email", at(lambda scene: f"{scene.embed}/check-your-mail")),
+    PageState("embed, not found", at(lambda _: "/embed/nothing-here")),
+    PageState("not found", at(lambda _: "/nothing-here")),
+    PageState("broken link", at(lambda _: "/confirm/broken")),
+    PageState("expired link", at(_expired)),
+    PageState("sign in", at(lambda _: "/sign-in")),
+)
+STAGES = (
+    Stage("open", lambda _: None, _OPEN),
+    Stage("lapsed", _motion(MotionStatus.LAPSED), _OF_STATES),
+    Stage("petition closed", _close_petition, _OF_STATES),
+    Stage("won", _status(CampaignStatus.WON), _OF_STATES),
+    Stage("lost", _status(CampaignStatus.LOST), _OF_STATES),
+    Stage("ended", _status(CampaignStatus.CLOSED), _OF_STATES),
+)
+
+
+@contextmanager
+def opened(browser: Browser, width: int, scheme: Scheme) -> Iterator[Page]:
+    """Yields an empty page of a visitor who has never been here."""
+    size: ViewportSize = {"width": width, "height": HEIGHT}
+    context = browser.new_context(viewport=size, color_scheme=scheme)
+    context.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
+
+
+def axe_findings(page: Page, name: str, width: int, scheme: Scheme) -> list[Finding]:
+    """Returns what axe finds on the page that the browser shows, of any rule."""
+    options = {"resultTypes": ["violations"], "rules": _RULES}
+    violations = Axe().run(page, options=options).response["violations"]
+    return [
+        Finding(name, width, scheme, rule["id"], " ".join(rule["nodes"][0]["html"].split())[:200])
+        for rule in violations
+    ]
