@@ -14,16 +14,19 @@ from web.organisers import (
 from web.public import (
     brand_styles,
     campaigns,
+    confirmations,
     dev_mail,
+    endings,
     letter_answers,
     letter_links,
     letters,
     petitions,
     preferences,
     refusals,
-    signatures,
+    sent_signatures,
     style_guide,
     tallies,
+    thanks,
     well_known,
 )
 
@@ -45,7 +48,10 @@ router = APIRouter(include_in_schema=False)
 for noun in (
     campaigns,
     petitions,
-    signatures,
+    sent_signatures,
+    confirmations,
+    thanks,
+    endings,
     letters,
     letter_links,
     letter_answers,
