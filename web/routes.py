@@ -14,21 +14,18 @@ from web.organisers import (
 from web.public import (
     brand_styles,
     campaigns,
-    confirmations,
     dev_mail,
-    endings,
     letter_answers,
     letter_links,
     letters,
     petitions,
     preferences,
     refusals,
-    sent_signatures,
     style_guide,
     tallies,
-    thanks,
     well_known,
 )
+from web.public.signatures import confirmations, endings, sent, thanks
 
 # The pages without personal data: browsers may keep them, for 'Back'. A cache stores no other page.
 PUBLIC_PAGES = (
@@ -48,7 +45,7 @@ router = APIRouter(include_in_schema=False)
 for noun in (
     campaigns,
     petitions,
-    sent_signatures,
+    sent,
     confirmations,
     thanks,
     endings,

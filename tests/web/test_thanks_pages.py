@@ -51,7 +51,7 @@ from tests.support.pages import (
     thanked,
     visible,
 )
-from web.public.thanks import greeting_of
+from web.public.signatures.thanks import greeting_of
 
 EDINBURGH = "S14000078"
 IS_THIS_YOU = "Is this you? Open the link in your email on this device and press Continue"

@@ -22,7 +22,8 @@ from services.views import campaign_views, embeds
 from web.base import forms
 from web.base.dependencies import Viewer
 from web.base.rendering import page, see_other
-from web.public import partner_boxes, sent_signatures
+from web.public import partner_boxes
+from web.public.signatures import sent
 
 _PROOF_MESSAGE = (
     "Very many people are signing right now. What you entered is still here: please press the "
@@ -89,7 +90,7 @@ async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form(
         response = await run_in_threadpool(_page_with_problems, lobby, slug, form, status)
         response.headers.update(headers_of(error))
         return response
-    return await sent_signatures.redirect(state_of(request), signature, outcome)
+    return await sent.redirect(state_of(request), signature, outcome)
 
 
 @router.get("/petitions/{slug}/check-your-mail")

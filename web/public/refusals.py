@@ -10,7 +10,7 @@ from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
 from services.submissions import ending
 from web.base.rendering import page
-from web.public import linked_signatures
+from web.public.signatures import linked
 
 router = APIRouter()
 
@@ -40,7 +40,7 @@ def lift(
         "public/refusal_lifted.html",
         session,
         is_private=True,
-        face=linked_signatures.face_of(session, refused),
+        face=linked.face_of(session, refused),
         refused=refused,
         is_petition=bool(petition),
     )

@@ -31,7 +31,7 @@ from web.base.forms import Form
 from web.base.rendering import page, see_other
 from web.base.sharing import ShareLinks
 from web.base.stands import Stand
-from web.public import linked_signatures
+from web.public.signatures import linked
 
 _TITLES = frozenset(
     (
@@ -75,7 +75,7 @@ def show_thanks(token: str, request: Request, lobby: TheLobby, forgotten: str = 
         signature_id = lobby.tokens.read(Purpose.THANKS, token)
     except Gone:
         with lobby.database.read() as session:
-            return linked_signatures.expired_page(session, lobby, Purpose.THANKS, token)
+            return linked.expired_page(session, lobby, Purpose.THANKS, token)
     signature = _standing(lobby, signature_id)
     if signature is None:
         with lobby.database.read() as session:

@@ -10,8 +10,8 @@ from services.common.tokens import Purpose
 from services.signatures import signature_states
 from services.submissions import ending
 from web.base.rendering import page
-from web.public import linked_signatures
-from web.public.linked_signatures import SignatureView
+from web.public.signatures import linked
+from web.public.signatures.linked import SignatureView
 
 router = APIRouter()
 
@@ -20,7 +20,7 @@ router = APIRouter()
 def ask_to_withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """Says what removing a signature means, with a button."""
     row_id = lobby.tokens.read(Purpose.WITHDRAW, token)
-    view = linked_signatures.find(session, lobby, row_id, now=now)
+    view = linked.find(session, lobby, row_id, now=now)
     return _ended_page("public/withdraw.html", session, view, view.state if view else None)
 
 
@@ -28,7 +28,7 @@ def ask_to_withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now)
 def withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """Withdraws a signature, and everything that waits from the same address."""
     row_id = lobby.tokens.read(Purpose.WITHDRAW, token)
-    view = linked_signatures.find(session, lobby, row_id, now=now)
+    view = linked.find(session, lobby, row_id, now=now)
     with lobby.database.write() as writing:
         state = signature_states.withdraw(writing, row_id, now=now)
     return _ended_page("public/withdraw.html", session, view, state)
@@ -38,7 +38,7 @@ def withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Res
 def ask_to_disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """Says what disowning a signature means, with a button."""
     row_id = lobby.tokens.read(Purpose.DISOWN, token)
-    view = linked_signatures.find(session, lobby, row_id, now=now)
+    view = linked.find(session, lobby, row_id, now=now)
     return _ended_page("public/disown.html", session, view, view.state if view else None)
 
 
@@ -49,7 +49,7 @@ def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     It is also the one-click unsubscribe (RFC 8058) of emails to people whom we do not know.
     """
     row_id = lobby.tokens.read(Purpose.DISOWN, token)
-    view = linked_signatures.find(session, lobby, row_id, now=now)
+    view = linked.find(session, lobby, row_id, now=now)
     with lobby.database.write() as writing:
         disowned = signature_states.disown(writing, row_id, now=now)
     lift = None

@@ -13,7 +13,7 @@ from services.signatures import signature_states
 from services.supporters import seat_watches
 from web.base import signer_cookies
 from web.base.rendering import page, see_other
-from web.public import linked_signatures
+from web.public.signatures import linked
 
 router = APIRouter()
 
@@ -23,11 +23,11 @@ def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) 
     """Shows everything that was sent, with a button to confirm it."""
     try:
         row_id = lobby.tokens.read(Purpose.CONFIRM, token)
-        view = linked_signatures.find(session, lobby, row_id, now=now)
+        view = linked.find(session, lobby, row_id, now=now)
     except Gone:
         view = None
     if view is None:
-        return linked_signatures.expired_page(session, lobby, Purpose.CONFIRM, token)
+        return linked.expired_page(session, lobby, Purpose.CONFIRM, token)
     return page(
         "public/confirm.html",
         session,
@@ -73,7 +73,7 @@ def watch(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respon
     with lobby.database.write() as writing:
         signature = signature_states.of_link(writing, signature_id)
         seat_watches.add(writing, signature, now=now)
-    view = linked_signatures.find(session, lobby, signature_id, now=now)
+    view = linked.find(session, lobby, signature_id, now=now)
     return page(
         "public/watching.html",
         session,
@@ -85,4 +85,4 @@ def watch(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respon
 
 def _expired_page(lobby: Lobby, token: str) -> Response:
     with lobby.database.read() as session:
-        return linked_signatures.expired_page(session, lobby, Purpose.CONFIRM, token)
+        return linked.expired_page(session, lobby, Purpose.CONFIRM, token)
