@@ -23,12 +23,12 @@ from web.public import (
     pictures,
     preferences,
     refusals,
-    signatures,
     style_guide,
     tallies,
     updates,
     well_known,
 )
+from web.public.signatures import confirmations, endings, sent, thanks
 
 # The pages without personal data: browsers may keep them, for 'Back'. A cache stores no other page.
 PUBLIC_PAGES = (
@@ -55,7 +55,10 @@ for noun in (
     campaigns,
     updates,
     petitions,
-    signatures,
+    sent,
+    confirmations,
+    thanks,
+    endings,
     letters,
     letter_links,
     letter_answers,

@@ -4,7 +4,7 @@ import threading
 from uuid import UUID
 
 from services.assembly import Lobby
-from services.submissions import ending
+from services.submissions import ending, sender_requests
 
 _MOST_ROUNDS = 40
 
@@ -13,8 +13,10 @@ def delete_old_submissions(lobby: Lobby, stop: threading.Event) -> int:
     """Deletes old submissions in small transactions; returns how many.
 
     After a rush some are left for the next call. They cannot be confirmed: their links have
-    expired.
+    expired. It also deletes old requests about submissions, which are few.
     """
+    with lobby.database.write(is_public=False) as session:
+        sender_requests.delete_old(session, now=lobby.clock())
     total = 0
     for _ in range(_MOST_ROUNDS):
         with lobby.database.write(is_public=False) as session:

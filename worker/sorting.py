@@ -1,4 +1,7 @@
-"""Sorts new submissions into those that get a mail now, wait, or are deleted."""
+"""Sorts new submissions into those that get a mail now, wait, or are deleted.
+
+It also serves what senders ask on the page after sending.
+"""
 
 import threading
 import time
@@ -8,7 +11,7 @@ from uuid import UUID
 from models import SubmissionState
 from services.assembly import Lobby
 from services.common.ids import first_id_at, moment_of
-from services.submissions import sorting
+from services.submissions import sender_requests, sorting
 
 IDLE_SECONDS = 0.5
 REST_FACTOR = 4
@@ -27,10 +30,11 @@ class SubmissionSorter:
         self._next_full = 0.0
 
     def __call__(self, lobby: Lobby, stop: threading.Event) -> None:
-        """Sorts until nothing is left, or until `stop` is set."""
+        """Sorts and serves until nothing is left, or until `stop` is set."""
         while not stop.is_set():
             started = time.monotonic()
-            if not self.sort_batch(lobby):
+            # Both in each round: neither waits for the end of a rush.
+            if not self.sort_batch(lobby) + serve_requests(lobby):
                 return
             if lobby.database.writers_waiting():
                 stop.wait(REST_FACTOR * (time.monotonic() - started))
@@ -56,6 +60,15 @@ class SubmissionSorter:
         return count
 
 
+def serve_requests(lobby: Lobby) -> int:
+    """Serves requests of senders, at most a hundred; returns how many."""
+    with lobby.database.read() as session:
+        if not sender_requests.is_any_left(session):
+            return 0
+    with lobby.database.write(is_public=False) as session:
+        return sender_requests.serve(session, keyring=lobby.keyring, now=lobby.clock())
+
+
 def sort_submissions(lobby: Lobby) -> None:
-    """Sorts everything that is new or due now."""
+    """Sorts everything that is new or due now, and serves all requests of senders."""
     SubmissionSorter()(lobby, threading.Event())

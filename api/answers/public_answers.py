@@ -109,8 +109,9 @@ def database_cache(
 class PublicAnswers:
     """The caches of one process, with slugs as keys.
 
-    The key of `confirmed` is a petition's id, that of `embeds` a petition's and a partner's slug,
-    and `seats` has one entry. They hold nothing that only an API key may see.
+    The key of `confirmed` is a petition's id, that of `campaign_slugs` a petition's slug, that of
+    `embeds` a petition's and a partner's slug, and `seats` has one entry. They hold nothing that
+    only an API key may see.
     """
 
     def __init__(self, lobby: Lobby) -> None:
@@ -126,6 +127,7 @@ class PublicAnswers:
             lobby, self._confirmed, version=but_counts, most_keys=MOST_BOARDS
         )
         self.seats = database_cache(lobby, self._seats, version=but_counts)
+        self.campaign_slugs = database_cache(lobby, self._campaign_slug, version=but_counts)
 
     def _campaign(self, session: Session, slug: str) -> CachedAnswer:
         campaign = campaigns.public(session, slug)
@@ -158,6 +160,9 @@ class PublicAnswers:
         return seat_views.confirmed_board(
             session, petition_id, keyring=lobby.keyring, now=lobby.clock()
         )
+
+    def _campaign_slug(self, session: Session, slug: str) -> str:
+        return campaigns.get(session, petitions.public(session, slug).campaign_id).slug
 
     def _seats(self, session: Session, _key: str) -> SeatAnswers:
         today = self._lobby.clock().date()

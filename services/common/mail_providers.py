@@ -1,4 +1,6 @@
-"""Domains of the great mail providers that people in the United Kingdom use."""
+"""The great mail providers that people in the United Kingdom use: their domains and inboxes."""
+
+from typing import NamedTuple
 
 GREAT_PROVIDERS = frozenset(
     {
@@ -66,3 +68,45 @@ GREAT_PROVIDERS = frozenset(
 The list is fixed. A list that grew with the addresses people type would show by the time of an
 answer that somebody at a rare domain has signed.
 """
+
+
+class Inbox(NamedTuple):
+    """A provider's inbox on the web."""
+
+    provider: str
+    address: str
+
+
+_GMAIL = Inbox("Gmail", "https://mail.google.com/mail/")
+_OUTLOOK = Inbox("Outlook", "https://outlook.live.com/mail/")
+_YAHOO = Inbox("Yahoo Mail", "https://mail.yahoo.com/")
+_ICLOUD = Inbox("iCloud Mail", "https://www.icloud.com/mail/")
+_AOL = Inbox("AOL Mail", "https://mail.aol.com/")
+_PROTON = Inbox("Proton Mail", "https://mail.proton.me/")
+_INBOXES = {
+    "gmail.com": _GMAIL,
+    "googlemail.com": _GMAIL,
+    "outlook.com": _OUTLOOK,
+    "hotmail.com": _OUTLOOK,
+    "hotmail.co.uk": _OUTLOOK,
+    "live.com": _OUTLOOK,
+    "live.co.uk": _OUTLOOK,
+    "msn.com": _OUTLOOK,
+    "yahoo.com": _YAHOO,
+    "yahoo.co.uk": _YAHOO,
+    "ymail.com": _YAHOO,
+    "rocketmail.com": _YAHOO,
+    "icloud.com": _ICLOUD,
+    "me.com": _ICLOUD,
+    "mac.com": _ICLOUD,
+    "aol.com": _AOL,
+    "aol.co.uk": _AOL,
+    "proton.me": _PROTON,
+    "protonmail.com": _PROTON,
+    "pm.me": _PROTON,
+}
+
+
+def inbox_of(domain: str) -> Inbox | None:
+    """Returns the inbox of an address by its domain; None if its provider is not known here."""
+    return _INBOXES.get(domain.lower())

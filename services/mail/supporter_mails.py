@@ -39,9 +39,9 @@ class MailContext:
     bounces: BounceAddress | None = None
     signer: MessageSigner | None = None
 
-    def link(self, path: str, purpose: Purpose, row_id: UUID) -> str:
+    def link(self, path: str, purpose: Purpose, row_id: UUID, *, bound_to: bytes = b"") -> str:
         """Returns a link with a signed token for a row."""
-        return f"{self.base_url}/{path}/{self.tokens.issue(purpose, row_id)}"
+        return f"{self.base_url}/{path}/{self.tokens.issue(purpose, row_id, bound_to=bound_to)}"
 
     def message_id(self, row_id: UUID) -> str:
         """Returns the Message-ID of an outbox row.

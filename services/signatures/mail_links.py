@@ -1,6 +1,7 @@
 """What the links in a signer's emails are about: a submission, a signature, or nothing any more."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,14 +11,17 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Keyring, Partner, Signature, SignatureState, Submission, Supporter
+from models import Keyring, Partner, Petition, Signature, SignatureState, Submission, Supporter
 from models.base import table_of
+from services.campaigns import petitions
+from services.errors import NotFound
 from services.signatures import pending_rows
 from services.submissions import payload
 from services.submissions.payload import SignaturePayload, Unreadable
 from services.supporters import wordings
 from services.supporters.supporters import EmailAddress
 
+_NUMBER = 4  # bytes of a petition's number in a link
 _submission = table_of(Submission)
 _RAW = sa.select(
     _submission.c.id,
@@ -82,6 +86,29 @@ def find(session: Session, row_id: UUID, *, keyring: Keyring) -> LinkedSignature
     except Unreadable:
         raise payload.unreadable() from None
     return _of_contents(session, row, organisation_id, contents, keyring)
+
+
+def bound_to(petition_number: int) -> bytes:
+    """Returns what the token of a link is bound to, so that it knows its petition for ever."""
+    return petition_number.to_bytes(_NUMBER, "big")
+
+
+def petition_of(session: Session, row_id: UUID, bound: bytes) -> Petition | None:
+    """Returns the public petition that a link was about, also if nothing of it is left.
+
+    Links from before the petition was in them know it through their signature alone.
+    """
+    slug = select(Petition.slug)
+    if bound:
+        slug = slug.where(Petition.number == int.from_bytes(bound[:_NUMBER], "big"))
+    else:
+        slug = slug.join(Signature, col(Signature.petition_id) == Petition.id).where(
+            Signature.id == row_id
+        )
+    with suppress(NotFound):
+        found = session.exec(slug).first()
+        return petitions.public(session, found) if found else None
+    return None
 
 
 def _of_contents(

@@ -34,6 +34,7 @@ from services.mail.letterheads import Letterhead
 from services.mail.mail_builder import Mail
 from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.parliament import seats
+from services.signatures import mail_links
 from services.submissions import ending, payload
 
 KINDS = (MessageKind.CONFIRM_SIGNATURE, MessageKind.ALREADY_SIGNED)
@@ -104,6 +105,7 @@ _SUBMISSIONS = (
 _PETITIONS = (
     sa.select(
         _petition.c.id,
+        _petition.c.number,
         _petition.c.action,
         _campaign.c.slug,
         _campaign.c.title,
@@ -121,6 +123,7 @@ _PETITIONS = (
 class PetitionMailData:
     """The data that emails about the signatures of one petition share."""
 
+    number: int
     action: str
     letterhead: Letterhead
     campaign_slug: str
@@ -185,12 +188,14 @@ def make(
         return DroppedMessage(signature.has_ended)
     petition = signature.petition
     disown_link = context.link("disown", Purpose.DISOWN, signature.id)
+    # So that the page of an expired link knows its petition.
+    bound_to = mail_links.bound_to(petition.number)
     values = {
         "name": signature.name,
         "has_vacant_seat": signature.has_vacant_seat,
         "action": petition.action,
         "last_day": times.day(signature.last_day) if signature.last_day else None,
-        "confirm_link": context.link("confirm", Purpose.CONFIRM, signature.id),
+        "confirm_link": context.link("confirm", Purpose.CONFIRM, signature.id, bound_to=bound_to),
         "disown_link": disown_link,
         "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, signature.id),
         "letter_link": f"{context.base_url}/campaigns/{petition.campaign_slug}/letter",
@@ -276,6 +281,7 @@ def _petitions(session: Session, ids: Collection[UUID]) -> Mapping[UUID, Petitio
     rows = session.connection().execute(_PETITIONS, {"ids": list(ids)})
     return {
         row.id: PetitionMailData(
+            number=row.number,
             action=row.action,
             letterhead=Letterhead(row.organisation, row.contact_email, row.brand_colour),
             campaign_slug=row.slug,

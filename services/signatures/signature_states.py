@@ -70,6 +70,11 @@ def get(session: Session, signature_id: UUID, *, for_update: bool = False) -> Si
     return signature
 
 
+def find(session: Session, signature_id: UUID) -> Signature | None:
+    """Returns a signature in any state; None if it was erased."""
+    return session.get(Signature, signature_id)
+
+
 def of_link(session: Session, row_id: UUID) -> Signature:
     """Returns the signature that a mail's link leads to, locked.
 

@@ -86,6 +86,12 @@ def delete_one(session: Session, submission_id: UUID) -> None:
     _delete(session, _submission.c.id == submission_id)
 
 
+def delete_all(session: Session, submission_ids: Sequence[UUID]) -> None:
+    """Deletes submissions by their ids, if there are any."""
+    if submission_ids:
+        _delete(session, _submission.c.id.in_(submission_ids))
+
+
 def delete(session: Session, subject: Subject) -> None:
     """Deletes all submissions of an address about a petition or campaign that were sorted."""
     of_subject = sa.or_(

@@ -210,8 +210,8 @@ def _open(row: Any, keyring: Keyring) -> tuple[UUID, SignaturePayload | LetterPa
 
 
 def _plan(session: Session, candidates: Sequence[Candidate], now: datetime) -> _Plan:
-    siblings = _siblings(session, candidates)
-    everybody = [*candidates, *siblings]
+    others = siblings(session, candidates)
+    everybody = [*candidates, *others]
     facts = findings.look_up(session, everybody, now=now)
     plan = _Plan(delete=[each for each in everybody if facts.wants_no_mail(each)])
     unwanted = {candidate.id for candidate in plan.delete}
@@ -224,7 +224,7 @@ def _plan(session: Session, candidates: Sequence[Candidate], now: datetime) -> _
     return plan
 
 
-def _siblings(session: Session, candidates: Sequence[Candidate]) -> list[Candidate]:
+def siblings(session: Session, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Returns the other submissions that wait for a mail to one of these mailboxes."""
     known = {candidate.id for candidate in candidates}
     mailboxes = {candidate.mailbox_index for candidate in candidates}
@@ -243,19 +243,21 @@ def _siblings(session: Session, candidates: Sequence[Candidate]) -> list[Candida
     ]
 
 
+def wanted_mail(candidate: Candidate, facts: Findings) -> WantedMail:
+    """Returns the mail that a submission is to get, for `mail_shares.share`."""
+    return WantedMail(
+        candidate.id,
+        candidate.sender_index,
+        candidate.subject_id,
+        facts.standing_signature(candidate),
+        candidate.place_id,
+    )
+
+
 def _share(
     plan: _Plan, mailbox: bytes, wanted: Sequence[Candidate], facts: Findings, now: datetime
 ) -> None:
-    mails = [
-        WantedMail(
-            candidate.id,
-            candidate.sender_index,
-            candidate.subject_id,
-            facts.standing_signature(candidate),
-            candidate.place_id,
-        )
-        for candidate in wanted
-    ]
+    mails = [wanted_mail(candidate, facts) for candidate in wanted]
     decisions = mail_shares.share(
         facts.sent.get(mailbox, ()), mails, already_noted=facts.noted, now=now
     )

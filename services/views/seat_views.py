@@ -17,6 +17,8 @@ from services.errors import Conflict
 from services.letters.drafting import drafts, situations
 from services.letters.drafting.drafts import Draft
 from services.letters.drafting.situations import Situation
+from services.organisations import faces, organisations
+from services.organisations.faces import Face
 from services.parliament import motions, seats
 from services.parliament.standing import Standing
 from services.supporters import seat_watches
@@ -52,11 +54,13 @@ class SeatBoard:
 class ConfirmedBoard:
     """The views and letters of all seats for one petition, by code.
 
-    `situations` is empty where the campaign has no motion to write about.
+    `situations` is empty where the campaign has no motion to write about. `face` is that of the
+    petition's organisation, for pages.
     """
 
     petition: Petition
     campaign: Campaign
+    face: Face
     seats: SeatBoard
     situations: dict[str, Situation]
 
@@ -126,4 +130,6 @@ def confirmed_board(
         letter_situations = situations.of_seats(session, campaign, codes, keyring=keyring, now=now)
     except Conflict:
         letter_situations = {}
-    return ConfirmedBoard(petition, campaign, board, letter_situations)
+    owner = organisations.get(session, petition.organisation_id)
+    face = faces.of_organisation(session, owner)
+    return ConfirmedBoard(petition, campaign, face, board, letter_situations)

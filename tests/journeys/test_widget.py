@@ -187,6 +187,9 @@ def test_somebody_signs_on_a_partners_page_and_leaves_nothing_in_the_browser(
     has_no_scroll_bar(page)
     assert height_of(page) < tall
 
+    assert [cookie for cookie in cookies if cookie] == []
+    assert context.storage_state() == {"cookies": [], "origins": []}
+
     (mail,) = deliver()
     token = token_in(mail, "confirm")
     page.request.post(f"{service}/confirm/{token}")
@@ -194,8 +197,6 @@ def test_somebody_signs_on_a_partners_page_and_leaves_nothing_in_the_browser(
     with lobby.database.read() as session:
         signature = session.get_one(Signature, lobby.tokens.read(Purpose.CONFIRM, token))
     assert (signature.partner_id, signature.source) == (partner_id, "spring mailing")
-    assert [cookie for cookie in cookies if cookie] == []
-    assert context.storage_state() == {"cookies": [], "origins": []}
 
 
 def test_a_site_that_is_not_the_partners_shows_only_the_link(

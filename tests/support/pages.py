@@ -98,3 +98,10 @@ def close_campaign(lobby: Lobby, status: CampaignStatus) -> None:
 def sign_in(client: TestClient, password: str = ORGANISERS_PASSWORD) -> Page:
     data = {"email": invented_campaign.ORGANISER, "password": password}
     return client.post("/sign-in", data=data)
+
+
+def thanked(client: TestClient, token: str) -> Page:
+    """Presses the button of the link that confirms, and returns the thank-you page."""
+    answer = client.post(f"/confirm/{token}")
+    assert answer.status_code == 303, answer.text
+    return client.get(answer.headers["Location"])

@@ -371,7 +371,8 @@ def test_whoever_signs_in_wales_is_offered_a_letter_in_welsh(
     deliver()
     sign(client, postcode=CARDIFF)
     (mail,) = deliver()
-    assert IN_WELSH in visible(client.post(f"/confirm/{token_in(mail, 'confirm')}"))
+    assert client.post(f"/confirm/{token_in(mail, 'confirm')}").status_code == 303
+    assert IN_WELSH in visible(client.post(LETTER, data={"postcode": CARDIFF}))
 
 
 def test_without_words_in_welsh_there_is_no_button_for_them(

@@ -360,7 +360,7 @@ def test_the_demonstrations_mail_is_readable_on_this_machine(
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'"
     )
     assert html.headers["Cache-Control"] == "no-store"
-    assert 'href="/dev/mail"' in local_client.get(f"/petitions/{PETITION}/check-your-mail").text
+    assert 'href="/dev/mail"' in local_client.get(f"/campaigns/{CAMPAIGN}/signed").text
 
 
 def test_a_letter_to_an_mp_has_no_html_to_show(local_client: TestClient, lobby: Lobby) -> None:
@@ -392,7 +392,7 @@ def test_mail_is_hidden_from_other_machines_hosts_and_addresses(
     app: Any = local_client.app
     remote = TestClient(app, base_url="http://127.0.0.1:8000", client=("192.0.2.7", 1))
     assert remote.get("/dev/mail").status_code == 404
-    assert "/dev/mail" not in client.get(f"/petitions/{PETITION}/check-your-mail").text
+    assert "/dev/mail" not in client.get(f"/campaigns/{CAMPAIGN}/signed").text
 
 
 def test_without_a_demonstration_there_is_no_banner_and_no_mail(empty_lobby: Lobby) -> None:

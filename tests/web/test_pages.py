@@ -17,7 +17,7 @@ PUBLIC = ("/", f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", LETTER, MPS, 
 FIRST_PACKETS = 10 * 1460  # bytes (RFC 6928)
 
 
-@pytest.mark.parametrize("path", [*PUBLIC, "/nothing", f"/petitions/{PETITION}/check-your-mail"])
+@pytest.mark.parametrize("path", [*PUBLIC, "/nothing", f"/campaigns/{CAMPAIGN}/signed"])
 def test_every_page_stands_on_its_own_feet(client: TestClient, path: str) -> None:
     page = client.get(path)
     html = page.text

@@ -21,7 +21,7 @@ from services.parliament_sync import motion_sync
 from services.signatures import signature_states
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.group_commit import GroupCommit
-from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, token_in
+from tests.support.common import CAMPAIGN, PETITION, Clock, token_in
 from tests.support.pages import (
     ANNA,
     LETTER,
@@ -30,12 +30,12 @@ from tests.support.pages import (
     SIGN,
     VACANT,
     Deliver,
-    body_of,
     close_campaign,
     confirmed_count,
     sign,
     sign_in,
     signed_token,
+    thanked,
     undo_form,
     value_of,
     visible,
@@ -135,15 +135,15 @@ def test_a_strange_slug_is_a_page_that_is_not_there(client: TestClient, slug: st
     assert client.post(f"/petitions/{slug}/sign", data=ANNA).status_code == 404
 
 
-def test_signing_leads_to_check_your_mail_and_confirming_counts_once(
+def test_signing_leads_to_one_more_step_and_confirming_counts_once(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     before = confirmed_count(lobby)
     deliver()
     answer = sign(client)
     assert answer.status_code == 303
-    assert answer.headers["Location"] == f"/petitions/{PETITION}/check-your-mail"
-    assert "Check your e-mail" in visible(client.get(answer.headers["Location"]))
+    assert answer.headers["Location"].startswith(f"/campaigns/{CAMPAIGN}/signed?sent=")
+    assert "One more step: check your email" in visible(client.get(answer.headers["Location"]))
     (mail,) = deliver()
     path = f"/confirm/{token_in(mail, 'confirm')}"
     page_text = visible(client.get(path))
@@ -151,20 +151,25 @@ def test_signing_leads_to_check_your_mail_and_confirming_counts_once(
     assert "Edinburgh East and Musselburgh" in page_text
     assert confirmed_count(lobby) == before  # a GET changes nothing
     for _ in range(2):
-        thanked = visible(client.post(path))
-        assert f"{before + 1} people have signed" in thanked
+        assert f"You’re number {before + 1}" in visible(
+            thanked(client, path.removeprefix("/confirm/"))
+        )
     assert confirmed_count(lobby) == before + 1
-    assert "You have confirmed already" in visible(client.get(path))
+    assert "You’ve already signed" in visible(client.get(path))
 
 
 def test_a_new_and_a_repeated_signature_get_the_same_answer(
     client: TestClient, deliver: Deliver
 ) -> None:
-    def sign_once() -> tuple[int, Headers]:
+    """The token in the address differs each time: it is as long, and its page is the same."""
+
+    def sign_once() -> tuple[int, Headers, str, int, str]:
         answer = sign(client)
         del answer.headers["ratelimit"]  # it counts requests of the client
         del answer.headers["x-request-id"]
-        return answer.status_code, answer.headers
+        path, _, token = answer.headers.pop("Location").partition("?sent=")
+        page = client.get(f"{path}?sent={token}").text.replace(token, "")
+        return answer.status_code, answer.headers, path, len(token), page
 
     new, repeated = sign_once(), sign_once()
     assert new == repeated
@@ -226,8 +231,8 @@ def test_somebody_abroad_needs_no_postcode_and_is_told_kindly_that_there_is_no_m
     deliver()
     assert sign(client, postcode="", abroad="yes").status_code == 303
     (mail,) = deliver()
-    page = client.post(f"/confirm/{token_in(mail, 'confirm')}")
-    assert "You live outside the UK, so no MP represents you" in visible(page)
+    page = thanked(client, token_in(mail, "confirm"))
+    assert "You don’t have an MP because you live outside the UK" in visible(page)
     assert "<textarea" not in page.text
 
 
@@ -237,8 +242,8 @@ def test_an_unknown_postcode_signs_and_is_offered_another_way_to_a_letter(
     deliver()
     assert sign(client, postcode="ZE3 9JW").status_code == 303
     (mail,) = deliver()
-    page = client.post(f"/confirm/{token_in(mail, 'confirm')}")
-    assert "We could not tell your constituency" in visible(page)
+    page = thanked(client, token_in(mail, "confirm"))
+    assert "We couldn’t find your constituency" in visible(page)
     assert f'href="{LETTER}"' in page.text
 
 
@@ -259,25 +264,24 @@ def test_markup_in_a_name_stays_text(client: TestClient, deliver: Deliver) -> No
     assert "Anna &lt;script&gt;" in page.text
 
 
-def test_confirming_shows_the_mp_and_a_letter_with_what_is_known(
+def test_confirming_shows_the_mp_and_leads_to_a_letter(
     client: TestClient, deliver: Deliver
 ) -> None:
-    page = client.post(f"/confirm/{signed_token(client, deliver)}")
-    assert "Morag Ferncastle has not signed" in visible(page)
-    assert body_of(page).startswith("Dear Morag Ferncastle,")
-    assert value_of(page, "email") == ANNA["email"]
-    assert value_of(page, "postcode") == CAN_SIGN
-    assert f'action="{LETTERS}"' in page.text
+    page = thanked(client, signed_token(client, deliver))
+    assert "Thank you, Anna" in visible(page)
+    assert "Morag Ferncastle hasn’t signed" in visible(page)
+    assert '<textarea id="personal"' in page.text
+    assert re.search(r'<form method="post" action="/thanks/[^"/]+/letter">', page.text)
 
 
 @pytest.mark.parametrize(
     ("path", "state", "message"),
     [
-        ("withdraw", SignatureState.WITHDRAWN, "Your signature has been taken back"),
-        ("disown", SignatureState.REJECTED, "We have taken the signature off"),
+        ("withdraw", SignatureState.WITHDRAWN, "Your signature has been removed"),
+        ("disown", SignatureState.REJECTED, "Signature removed"),
     ],
 )
-def test_a_signature_is_taken_back_by_its_button_and_not_by_its_link(
+def test_a_signature_is_removed_by_its_button_and_not_by_its_link(
     client: TestClient,
     deliver: Deliver,
     lobby: Lobby,
@@ -301,7 +305,7 @@ def test_a_signature_is_taken_back_by_its_button_and_not_by_its_link(
         signature_id = lobby.tokens.read(Purpose(path), token_in(mail, path))
         assert signature_states.get(session, signature_id).state is state
     again = client.get(f"/confirm/{token_in(mail, 'confirm')}")
-    assert "This signature was taken back" in visible(again)
+    assert "This signature has been removed" in visible(again)
     assert client.post(f"/confirm/{token_in(mail, 'confirm')}").status_code == 409
 
 
@@ -336,26 +340,27 @@ def test_somebody_in_a_vacant_seat_can_ask_with_one_button_to_be_told_of_an_mp(
     token = token_in(deliver()[0], "confirm")
     button = f'<form method="post" action="/watch/{token}">'
     assert button not in client.get(f"/confirm/{token}").text, "the signature comes first"
-    assert button in client.post(f"/confirm/{token}").text
+    thanks = client.post(f"/confirm/{token}").headers["Location"]
+    assert f'<form method="post" action="{thanks}/watch">' in client.get(thanks).text
     opened = client.get(f"/watch/{token}")
     assert (opened.status_code, opened.headers["Location"]) == (303, f"/confirm/{token}")
     assert button in client.get(f"/confirm/{token}").text, "a GET changes nothing"
     for _ in range(2):
         promised = client.post(f"/watch/{token}")
         assert promised.status_code == 200
-        assert "one e-mail when Norwich South has an MP again" in visible(promised)
+        assert "one email when Norwich South has a new MP" in visible(promised)
         assert promised.headers["Cache-Control"] == "no-store"
-    for page in (client.get(f"/confirm/{token}"), client.post(f"/confirm/{token}")):
-        assert button not in page.text
-        assert "We will e-mail you when Norwich South has an MP again." in visible(page)
+    for page in (client.get(f"/confirm/{token}"), thanked(client, token)):
+        assert "/watch" not in page.text
+        assert "We’ll email you once, when Norwich South has a new MP." in visible(page)
 
 
 def test_a_seat_with_an_mp_has_no_button_to_be_told_of_one(
     client: TestClient, deliver: Deliver
 ) -> None:
     token = signed_token(client, deliver)
-    for page in (client.post(f"/confirm/{token}"), client.get(f"/confirm/{token}")):
-        assert "/watch/" not in page.text
+    for page in (thanked(client, token), client.get(f"/confirm/{token}")):
+        assert "/watch" not in page.text
     refused = client.post(f"/watch/{token}")
     assert refused.status_code == 409
     assert "Morag Ferncastle is MP for Edinburgh East" in visible(refused)
@@ -369,7 +374,8 @@ def test_a_campaign_that_is_over_offers_nobody_news_of_an_mp(
     token = token_in(deliver()[0], "confirm")
     client.post(f"/confirm/{token}")
     close_campaign(lobby, CampaignStatus.WON)
-    assert "/watch/" not in client.get(f"/confirm/{token}").text
+    for page in (thanked(client, token), client.get(f"/confirm/{token}")):
+        assert "/watch" not in page.text
 
 
 @pytest.mark.parametrize("path", ["confirm", "watch", "withdraw", "disown", "letters/confirm"])

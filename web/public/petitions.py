@@ -22,7 +22,8 @@ from services.views import campaign_views, embeds
 from web.base import forms
 from web.base.dependencies import Viewer
 from web.base.rendering import page, see_other
-from web.public import dev_mail, partner_boxes
+from web.public import partner_boxes
+from web.public.signatures import sent
 
 _PROOF_MESSAGE = (
     "Very many people are signing right now. What you entered is still here: please press the "
@@ -81,30 +82,22 @@ async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form(
     form = forms.Form(fields.model_dump())
     try:
         require_proof(request)
-        await signature_intake.submit(request.scope, checked(slug, form))
+        signature = checked(slug, form)
+        outcome = await signature_intake.submit(request.scope, signature)
     except (Invalid, Limited, Unavailable) as error:
         form.note(error)
         lobby, status = state_of(request).lobby, status_of(error)[0]
         response = await run_in_threadpool(_page_with_problems, lobby, slug, form, status)
         response.headers.update(headers_of(error))
         return response
-    return see_other(f"/petitions/{slug}/check-your-mail")
+    return await sent.redirect(state_of(request), signature, outcome)
 
 
 @router.get("/petitions/{slug}/check-your-mail")
-def check_your_mail(
-    slug: Slug, request: Request, lobby: TheLobby, session: ReadSession
-) -> Response:
-    """Shows the same page to everybody, so that it says nothing about who has signed before."""
+def back_to_campaign(slug: Slug, session: ReadSession) -> Response:
+    """Redirects the address that the page after signing had before."""
     petition = petitions.public(session, slug)
-    return page(
-        "public/check_your_mail.html",
-        session,
-        kind="signature",
-        heading=petition.action,
-        campaign=campaigns.get(session, petition.campaign_id),
-        shows_mail=dev_mail.is_shown(request, lobby, session),
-    )
+    return see_other(f"/campaigns/{campaigns.get(session, petition.campaign_id).slug}")
 
 
 def require_proof(request: Request) -> None:

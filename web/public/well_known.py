@@ -20,6 +20,7 @@ CLOSED = (
     "/letters/",
     "/organiser",
     "/sign-in",
+    "/thanks/",
     "/unsubscribe/",
     "/v1/",
     "/watch/",

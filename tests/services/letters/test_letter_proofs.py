@@ -317,14 +317,15 @@ def form_of(page: Page) -> dict[str, str]:
 
 
 def confirmed_form(client: TestClient, deliver: Deliver) -> dict[str, str]:
-    page = client.post(f"/confirm/{signed(client, deliver)['confirm']}")
+    """Returns the form of the letter's page with a proof from the answer to a confirmation."""
+    proof = proof_for(client, deliver)
+    page = client.post(f"/campaigns/{CAMPAIGN}/letter", data={**ANNA, "proof": proof})
     assert page.status_code == 200
     assert "<button>Send my letter</button>" in page.text
-    assert "We send it without another email" in visible(page)
     return form_of(page)
 
 
-def test_the_page_after_confirming_sends_the_letter_with_one_button(
+def test_a_form_with_a_proof_sends_the_letter_with_one_button(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     form = confirmed_form(client, deliver)

@@ -164,13 +164,14 @@ def test_a_token_says_nothing_of_the_writer_and_is_stored_as_a_hash(
     assert row.answer.text == ""
 
 
-def test_the_page_after_confirming_counts_too(
+def test_the_letters_page_counts_for_somebody_who_has_just_confirmed(
     client: TestClient, lobby: Lobby, deliver: Callable[[], list[EmailMessage]]
 ) -> None:
     deliver()
     sign(lobby)
     (mail,) = deliver()
-    page = client.post(f"/confirm/{token_in(mail, 'confirm')}", follow_redirects=True)
+    assert client.post(f"/confirm/{token_in(mail, 'confirm')}").status_code == 303
+    page = client.post(f"/campaigns/{CAMPAIGN}/letter", data={"postcode": CAN_SIGN})
     data = {"postcode": CAN_SIGN, "opened": hidden(page, "opened")}
     assert client.post(f"{LETTERS}/opened", data=data).status_code == 303
     assert number_opened(client) == 1

@@ -208,7 +208,7 @@ def test_the_page_shows_what_its_own_mail_was_about(
     other = client.get(f"/confirm/{token_in(other_mail, 'confirm')}").text
     for shown in ("Forged Name", "M1 1AE", "Words that she never wrote.", "Second"):
         assert shown in other
-    assert "You said</dt>" in other
+    assert "You said yes to</dt>" in other
 
 
 def test_after_the_confirmation_the_other_links_page_says_what_stands_and_has_no_button(
@@ -221,12 +221,15 @@ def test_after_the_confirmation_the_other_links_page_says_what_stands_and_has_no
     (own_mail,) = deliver()
     post(lobby, stranger("everything"))
     (other_mail,) = deliver()
-    assert client.post(f"/confirm/{token_in(own_mail, 'confirm')}").status_code == 200
+    thanks = client.post(f"/confirm/{token_in(own_mail, 'confirm')}")
+    assert thanks.headers["Location"].startswith("/thanks/")
+    client.cookies.clear()
     link = f"/confirm/{token_in(other_mail, 'confirm')}"
     pressed = client.post(link)
     assert (pressed.status_code, pressed.headers["Location"]) == (303, link)
+    assert "set-cookie" not in pressed.headers
     page = client.get(link).text
-    assert "You have signed already" in page
+    assert "You’ve already signed" in page
     assert OWNER.name in page
     assert "Forged" not in page
     assert '<form method="post">' not in page

@@ -124,7 +124,7 @@ def test_a_page_comes_back_with_what_was_typed(lobby: Lobby) -> None:
         assert "anna2@example.org" in page.text
         proof = solve(wanted_challenge(client))
         signed = client.post(PAGE, data=anna(2), params={"proof": proof})
-        assert (signed.status_code, "check-your-mail" in signed.headers["location"]) == (303, True)
+        assert (signed.status_code, "/signed?sent=" in signed.headers["location"]) == (303, True)
 
 
 @on_sqlite
