@@ -69,7 +69,7 @@ def list_campaigns(organisation: OfOrganisation = None, as_json: AsJson = False)
 def list_petitions(organisation: OfOrganisation = None, as_json: AsJson = False) -> None:
     """List petitions, drafts too, by campaign.
 
-    A line has the slug, state, campaign, confirmed signatures and goal.
+    A line has the slug, state, campaign, confirmed signatures and the goal that its page shows.
     """
     views = [view for campaign_view in _views(organisation) for view in campaign_view.petitions]
     if as_json:
@@ -115,8 +115,7 @@ def _campaign_json(view: CampaignView) -> dict[str, Any]:
 
 def _petition_cells(view: PetitionView) -> tuple[str, ...]:
     row = view.petition
-    goal = "" if row.goal is None else str(row.goal)
-    return row.slug, row.state, view.campaign_slug, str(view.signature_count), goal
+    return row.slug, row.state, view.campaign_slug, str(view.signature_count), str(view.goal)
 
 
 def _petition_json(view: PetitionView) -> dict[str, Any]:
@@ -127,5 +126,5 @@ def _petition_json(view: PetitionView) -> dict[str, Any]:
         "is_open": view.is_open,
         "campaign": view.campaign_slug,
         "signatures": view.signature_count,
-        "goal": view.petition.goal,
+        "goal": view.goal,
     }

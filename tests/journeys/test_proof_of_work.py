@@ -28,10 +28,11 @@ def page_of(browser: Browser, *, scripts: bool) -> Page:
 
 def sign(page: Page, address: str, name: str) -> None:
     page.goto(address)
-    page.get_by_label("Your name").fill(name)
-    page.get_by_label("Your e-mail address").fill(f"{name.lower()}@example.org")
-    page.get_by_label("Your postcode").fill(CAN_SIGN)
-    page.get_by_role("button", name="Sign").click()
+    page.get_by_label("Full name").fill(name)
+    page.get_by_label("Email", exact=True).fill(f"{name.lower()}@example.org")
+    page.get_by_label("Postcode").fill(CAN_SIGN)
+    page.get_by_label("No, thank you").check()
+    page.get_by_role("button", name="Sign the petition").click()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -58,8 +59,8 @@ def test_without_scripts_the_form_comes_back_as_it_was(
     sign(page, f"{address}{form}", "First")
     assert page.url == f"{address}{form}/check-your-mail"
     sign(page, f"{address}{form}", "Second")
-    assert page.get_by_text("Very many people are signing right now").first.is_visible()
-    assert page.get_by_label("Your name").input_value() == "Second"
-    assert not page.get_by_text("Your browser is doing a little work").is_visible()
+    assert page.get_by_text("Lots of people are signing at the moment").first.is_visible()
+    assert page.get_by_label("Full name").input_value() == "Second"
+    assert not page.get_by_text("Checking that you’re a person").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.context.close()

@@ -21,6 +21,8 @@ LETTER = f"/campaigns/{CAMPAIGN}/letter"
 LETTERS = f"/campaigns/{CAMPAIGN}/letters"
 TALLY = f"/campaigns/{CAMPAIGN}/tally"
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
+# The form to sign has a question that has no default.
+SIGNER = ANNA | {"updates": "no"}
 HOME = {"line1": "1 Princes Street", "line2": "", "town": "Edinburgh"}
 BODY = "Dear Morag Ferncastle,\n\nPlease sign this motion, because my ward depends on it.\n"
 VACANT = "NR2 1TF"
@@ -28,7 +30,7 @@ RAW_VALUES = re.compile(r"not_signed|can_sign|another_way|not_in_uk|letters_sent
 
 
 def sign(client: TestClient, **changes: str) -> Page:
-    return client.post(SIGN, data={**ANNA, **changes})
+    return client.post(SIGN, data={**SIGNER, **changes})
 
 
 def write(client: TestClient, **changes: str) -> Page:
@@ -69,6 +71,11 @@ def value_of(page: Page, name: str) -> str:
     match = re.search(rf'<input id="{name}"[^>]* value="([^"]*)"', page.text)
     assert match, f"no field {name}"
     return match.group(1)
+
+
+def radios_of(page: Page, name: str) -> list[str]:
+    """Returns the tags of the radio buttons of a question, in order."""
+    return re.findall(rf'<input type="radio" id="[^"]+" name="{name}"[^>]*>', page.text)
 
 
 def hidden(page: Page, name: str) -> str:
