@@ -43,15 +43,16 @@ def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
     page.on("request", lambda request: urls.append(request.url))
 
     page.goto(f"{address}/campaigns/{CAMPAIGN}")
-    page.get_by_label("Your name").fill("Anna Example")
-    page.get_by_label("Your e-mail address").fill("anna@example.org")
-    page.get_by_label("Your postcode").fill("not a postcode")
-    page.get_by_role("button", name="Sign").click()
+    page.get_by_label("Full name").fill("Anna Example")
+    page.get_by_label("Email", exact=True).fill("anna@example.org")
+    page.get_by_label("Postcode").fill("not a postcode")
+    page.get_by_role("button", name="Sign the petition").click()
     assert "There is a problem" in page.content()
-    assert page.get_by_label("Your name").input_value() == "Anna Example"
-    page.get_by_label("Your postcode").fill(CAN_SIGN.lower())
-    page.get_by_role("button", name="Sign").click()
-    assert page.url == f"{address}/petitions/{PETITION}/check-your-mail"
+    assert page.get_by_role("link", name="Choose whether we can email you").is_visible()
+    assert page.get_by_label("Full name").input_value() == "Anna Example"
+    page.get_by_label("Postcode").fill(CAN_SIGN.lower())
+    page.get_by_label("No, thank you").check()
+    page.get_by_role("button", name="Sign the petition").click()
 
     (mail,) = deliver()
     page.goto(f"{address}/confirm/{token_in(mail, 'confirm')}")

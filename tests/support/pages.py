@@ -38,10 +38,12 @@ def write(client: TestClient, **changes: str) -> Page:
     return client.post(LETTERS, data={**ANNA, **HOME, **letter, **changes})
 
 
-def signed_token(client: TestClient, deliver: Deliver, path: str = "confirm") -> str:
+def signed_token(
+    client: TestClient, deliver: Deliver, path: str = "confirm", **changes: str
+) -> str:
     """Signs, and returns the token of the link to `path` in the mail."""
     deliver()
-    assert sign(client).status_code == 303
+    assert sign(client, **changes).status_code == 303
     (mail,) = deliver()
     return token_in(mail, path)
 

@@ -279,12 +279,12 @@ def test_a_closed_petition_says_so_and_takes_nothing(
 
 
 def test_a_form_shows_at_once_what_an_organiser_changed(client: TestClient, lobby: Lobby) -> None:
-    assert "Open until" not in visible(client.get(EMBED))
+    assert "You can sign until" not in visible(client.get(EMBED))
     with lobby.database.write() as session:
         closing = {"closes_at": lobby.clock() + timedelta(days=1)}
         petition = petitions.public(session, PETITION)
         petitions.update(session, petition, values=closing, now=lobby.clock())
-    assert "Open until 2 July 2026, 13:00" in visible(client.get(EMBED))
+    assert "You can sign until 2 July 2026, 13:00" in visible(client.get(EMBED))
 
 
 def test_a_petition_that_is_not_there_is_no_form(client: TestClient) -> None:
@@ -422,7 +422,7 @@ def test_the_builder_runs_only_our_own_scripts_and_frames(client: TestClient) ->
 
 
 def test_a_petition_leads_to_its_builder(client: TestClient) -> None:
-    assert f'href="{BUILDER}"' in client.get(f"/petitions/{PETITION}").text
+    assert f'href="{BUILDER}"' in client.get(f"/campaigns/{CAMPAIGN}").text
 
 
 def test_a_place_says_only_what_was_given() -> None:

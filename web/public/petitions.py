@@ -18,7 +18,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common import texts
 from services.common.countries import ABROAD
-from services.errors import Invalid, Limited, ProofRequired, Unavailable
+from services.errors import Conflict, Invalid, Limited, ProofRequired, Unavailable
 from services.postcodes import directory
 from services.signatures.recording import HOME, SignatureRequest
 from services.views import embeds
@@ -95,7 +95,7 @@ async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form(
     try:
         require_proof(request)
         await signature_intake.submit(request.scope, checked(slug, form))
-    except (Invalid, Limited, Unavailable) as error:
+    except (Conflict, Invalid, Limited, Unavailable) as error:
         form.note(error)
         lobby, status = state_of(request).lobby, status_of(error)[0]
         response = await run_in_threadpool(sign_pages.with_problems, lobby, slug, form, status)
