@@ -141,9 +141,11 @@ def has_no_scroll_bar(page: Page) -> None:
 
 def fill_in(page: Page) -> None:
     frame = frame_of(page)
-    frame.get_by_label("Your name").fill("Anna Example")
-    frame.get_by_label("Your e-mail address").fill("anna@example.org")
-    frame.get_by_label("Your postcode").fill(CAN_SIGN)
+    frame.get_by_label("Full name").fill("Anna Example")
+    frame.get_by_label("Email", exact=True).fill("anna@example.org")
+    frame.get_by_label("Postcode").fill(CAN_SIGN)
+    for answer in frame.get_by_label("No, thank you").all():
+        answer.check()
 
 
 def test_somebody_signs_on_a_partners_page_and_leaves_nothing_in_the_browser(
@@ -280,7 +282,7 @@ def test_a_page_with_a_strict_policy_allows_the_script_and_the_frame_and_no_more
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.goto(site.put(element(service), service))
-    expect(frame_of(page).get_by_label("Your name")).to_be_visible()
+    expect(frame_of(page).get_by_label("Full name")).to_be_visible()
     expect(page.get_by_role("link", name="Sign our petition")).to_be_hidden()
     assert [heard[0] for heard in page.evaluate("heard")] == ["lobby:ready"]
     assert [text for text in complaints if "Policy" in text or "TrustedHTML" in text] == []
@@ -514,7 +516,7 @@ def test_the_builder_makes_copies_and_shows_the_line(
     page.get_by_label("Your partner name").fill(PARTNER)
     page.get_by_label("Source").fill("spring")
     page.get_by_role("button", name="Make the line").click()
-    expect(frame_of(page).get_by_label("Your name")).to_be_visible()
+    expect(frame_of(page).get_by_label("Full name")).to_be_visible()
     assert page.frames[1].url == f"{service}{EMBED}?partner={PARTNER}&source=spring"
     page.get_by_role("button", name="Copy the line").click()
     expect(page.get_by_role("status")).to_have_text("Copied.")
@@ -533,7 +535,7 @@ def test_the_builder_works_on_a_phone_without_scripts(
     page.get_by_role("button", name="Make the line").click()
     assert 'source="spring"' in page.get_by_label("Your line of HTML").input_value()
     preview = page.frame_locator("noscript iframe, .preview iframe")
-    preview.get_by_label("Your name").wait_for()
+    preview.get_by_label("Full name").wait_for()
     context.close()
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()

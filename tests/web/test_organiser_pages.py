@@ -22,7 +22,7 @@ from services.parliament_sync import sessions
 from services.signatures import pending_views
 from tests.support.common import CAMPAIGN, ORGANISERS_PASSWORD, PETITION, Clock, Mailbox
 from tests.support.exports import submit
-from tests.support.pages import RAW_VALUES, TALLY, close_campaign, sign, sign_in, visible
+from tests.support.pages import LETTERS, RAW_VALUES, TALLY, close_campaign, sign, sign_in, visible
 from tests.support.partners import SECOND, add_second_petition
 from tests.support.signatures import confirm_all
 from web.base import words
@@ -311,7 +311,6 @@ def test_no_public_page_changes_with_what_is_not_confirmed(
     """Who could count what the sorter found would learn whether an address has signed."""
     paths = [
         "/",
-        f"/petitions/{PETITION}",
         f"/campaigns/{CAMPAIGN}",
         TALLY,
         f"/v1/petitions/{PETITION}",
@@ -343,7 +342,7 @@ def test_the_demonstrations_mail_is_readable_on_this_machine(
     link = re.search(r'<a href="http://[^/]+(/confirm/[^"]+)">', mail.text)
     assert link
     assert local_client.get(link.group(1)).status_code == 200
-    assert 'href="/dev/mail"' in local_client.get(f"/petitions/{PETITION}/check-your-mail").text
+    assert 'href="/dev/mail"' in local_client.get(f"{LETTERS}/check-your-mail").text
 
 
 def test_mail_names_cannot_lead_out_of_the_folder(local_client: TestClient, lobby: Lobby) -> None:
@@ -364,7 +363,7 @@ def test_mail_is_hidden_from_other_machines_hosts_and_addresses(
     app: Any = local_client.app
     remote = TestClient(app, base_url="http://127.0.0.1:8000", client=("192.0.2.7", 1))
     assert remote.get("/dev/mail").status_code == 404
-    assert "/dev/mail" not in client.get(f"/petitions/{PETITION}/check-your-mail").text
+    assert "/dev/mail" not in client.get(f"{LETTERS}/check-your-mail").text
 
 
 def test_without_a_demonstration_there_is_no_banner_and_no_mail(empty_lobby: Lobby) -> None:
