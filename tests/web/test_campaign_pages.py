@@ -216,8 +216,8 @@ def test_a_lapsed_motion_is_said_and_nobody_writes_into_a_dead_end(
 def test_a_lapsed_motion_names_the_next_one(client: TestClient, lobby: Lobby) -> None:
     lapse(lobby)
     with lobby.database.write() as session:
-        values = {"title": "Staff bank", "text": "That this House", "tabled_on": date(2026, 6, 1)}
-        session.add(Motion(id=99, number="7", **values))
+        tabled_on, text = date(2026, 6, 1), "That this House"
+        session.add(Motion(id=99, number="7", title="Staff bank", text=text, tabled_on=tabled_on))
         session.flush()
         campaign = campaigns.by_slug(session, CAMPAIGN)
         now, role = lobby.clock(), MotionRole.EARLIER
@@ -230,9 +230,16 @@ def test_the_days_until_the_next_date_are_counted(client: TestClient, lobby: Lob
     with lobby.database.write() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
         for kind, days in ((EventKind.OTHER, 2), (EventKind.DEBATE, 9), (EventKind.VOTE, -1)):
-            event = {"kind": kind, "title": "A date", "day": today + timedelta(days=days)}
-            moments = {"created_at": lobby.clock(), "updated_at": lobby.clock()}
-            session.add(CampaignEvent(campaign_id=campaign.id, **event, **moments))
+            session.add(
+                CampaignEvent(
+                    campaign_id=campaign.id,
+                    kind=kind,
+                    title="A date",
+                    day=today + timedelta(days=days),
+                    created_at=lobby.clock(),
+                    updated_at=lobby.clock(),
+                )
+            )
     assert "9 days until the debate" in visible(client.get(PAGE))
 
 
