@@ -41,7 +41,7 @@ def opened(browser: Browser, url: str, width: int, height: int, *, scripts: bool
 def fill(page: Page, *, postcode: str = CAN_SIGN) -> None:
     page.get_by_label("Full name").fill("Anna Example")
     page.get_by_label("Email", exact=True).fill("anna@example.org")
-    page.get_by_label("Postcode").fill(postcode)
+    page.get_by_label("Postcode", exact=True).fill(postcode)
 
 
 @pytest.mark.parametrize("hero_line", ["", HERO_LINE])
@@ -154,9 +154,9 @@ def test_a_mistake_loses_nothing_and_the_source_reaches_the_signature(
     assert page.title().startswith("Error: Stop the sale")
     assert page.get_by_label("Full name").input_value() == "Anna Example"
     assert page.get_by_label("Email", exact=True).input_value() == "anna@example.org"
-    assert page.get_by_label("Postcode").input_value() == "SW1A OAA"
+    assert page.get_by_label("Postcode", exact=True).input_value() == "SW1A OAA"
     assert page.get_by_label("No, thank you").is_checked()
-    page.get_by_label("Postcode").fill(CAN_SIGN)
+    page.get_by_label("Postcode", exact=True).fill(CAN_SIGN)
     page.get_by_role("button", name="Sign the petition").click()
     page.wait_for_url(lambda found: "/sign" not in found.partition("?")[0].removesuffix("ed"))
     assert newest_signature(lobby).source == "leaflet"

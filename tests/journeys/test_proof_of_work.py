@@ -35,7 +35,7 @@ def sign(page: Page, address: str, name: str) -> None:
     page.goto(address)
     page.get_by_label("Full name").fill(name)
     page.get_by_label("Email", exact=True).fill(f"{name.lower()}@example.org")
-    page.get_by_label("Postcode").fill(CAN_SIGN)
+    page.get_by_label("Postcode", exact=True).fill(CAN_SIGN)
     page.get_by_label("No, thank you").check()
     page.get_by_role("button", name="Sign the petition").click()
 

@@ -143,7 +143,7 @@ def fill_in(page: Page) -> None:
     frame = frame_of(page)
     frame.get_by_label("Full name").fill("Anna Example")
     frame.get_by_label("Email", exact=True).fill("anna@example.org")
-    frame.get_by_label("Postcode").fill(CAN_SIGN)
+    frame.get_by_label("Postcode", exact=True).fill(CAN_SIGN)
     for answer in frame.get_by_label("No, thank you").all():
         answer.check()
 
