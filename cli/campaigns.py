@@ -167,7 +167,7 @@ def _checked(given: dict[str, str]) -> dict[str, Any]:
 def list_petitions(organisation: OfOrganisation = None, as_json: AsJson = False) -> None:
     """List petitions, drafts too, by campaign.
 
-    A line has the slug, state, campaign, confirmed signatures and goal.
+    A line has the slug, state, campaign, confirmed signatures and the goal that its page shows.
     """
     views = [view for campaign_view in _views(organisation) for view in campaign_view.petitions]
     if as_json:
@@ -213,8 +213,7 @@ def _campaign_json(view: CampaignView) -> dict[str, Any]:
 
 def _petition_cells(view: PetitionView) -> tuple[str, ...]:
     row = view.petition
-    goal = "" if row.goal is None else str(row.goal)
-    return row.slug, row.state, view.campaign_slug, str(view.signature_count), goal
+    return row.slug, row.state, view.campaign_slug, str(view.signature_count), str(view.goal)
 
 
 def _petition_json(view: PetitionView) -> dict[str, Any]:
@@ -225,5 +224,5 @@ def _petition_json(view: PetitionView) -> dict[str, Any]:
         "is_open": view.is_open,
         "campaign": view.campaign_slug,
         "signatures": view.signature_count,
-        "goal": view.petition.goal,
+        "goal": view.goal,
     }

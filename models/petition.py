@@ -21,7 +21,8 @@ class PetitionState(StrEnum):
 class Petition(SQLModel, table=True):
     """A text addressed to somebody, which the public signs. `number` is its public number.
 
-    `goal_reached_at` is when we noticed that its signatures had reached its present goal.
+    `goal` is set by hand; `services.campaigns.goals` says which one to show. `goal_reached_at` is
+    when we noticed that its signatures had reached its present `goal`.
     """
 
     __table_args__ = (sa.CheckConstraint("goal IS NULL OR goal > 0", name="goal"),)

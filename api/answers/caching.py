@@ -8,6 +8,9 @@ from pydantic import BaseModel
 
 MEDIA_TYPE = "application/json"
 CSV = "text/csv"
+HTML = "text/html; charset=utf-8"
+CHECKED = "no-cache"
+"""Lets a client keep a response, and makes it revalidate each time."""
 
 
 def cacheable(request: Request, answer: BaseModel, *, without: set[str] | None = None) -> Response:
@@ -36,9 +39,11 @@ def etag_of(etag_source: bytes) -> str:
     return f'"{hashlib.sha256(etag_source).hexdigest()[:32]}"'
 
 
-def etag_headers(tag: str) -> dict[str, str]:
-    """Returns headers that let a client keep a response, and make it revalidate each time."""
-    return {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept, Authorization"}
+def etag_headers(
+    tag: str, *, cache_control: str = CHECKED, vary: str = "Accept, Authorization"
+) -> dict[str, str]:
+    """Returns headers that let a client keep a response: by default to revalidate it each time."""
+    return {"ETag": tag, "Cache-Control": cache_control, "Vary": vary}
 
 
 def client_has(request: Request, tag: str) -> bool:

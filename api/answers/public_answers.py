@@ -2,8 +2,8 @@
 
 import gzip
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -33,20 +33,46 @@ from services.views.seat_views import ConfirmedBoard
 
 WORTH_PACKING = 1000  # bytes, as for the gzip middleware, which packs all other responses
 MOST_KEYS, MOST_TALLIES, MOST_BOARDS = 1000, 50, 50  # a tally has some 300 KB
+# Browsers ask each time whether a page has changed. A cache between may serve it for 5 seconds, and
+# for half a minute more while it asks.
+PAGE_CACHING = "public, max-age=0, s-maxage=5, stale-while-revalidate=30"
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
+CacheableT = TypeVar("CacheableT", bound="Cacheable")
 SeatAnswers = dict[str | None, tuple[ConstituencyAnswer | None, MemberAnswer | None]]
 """The constituency and the MP of each seat, by the constituency's code."""
 
 
+class Cacheable(Protocol):
+    """What a cache holds: it makes a response to each request."""
+
+    def response(self, request: Request) -> Response:
+        """Returns the response to a request."""
+
+
+class PublicPage(Protocol):
+    """Names a page that everybody sees alike, and renders it. It is a key of a cache."""
+
+    def __hash__(self) -> int:
+        """Returns the hash of what names the page."""
+
+    def answer(self, session: Session, lobby: Lobby) -> Cacheable:
+        """Renders the page. Raises NotFound where the public does not see it."""
+
+
 @dataclass(frozen=True, slots=True)
 class CachedAnswer:
-    """A response body, plain and gzipped, with its ETag. `packed` is None for a small body."""
+    """A response body, plain and gzipped, with its ETag. `packed` is None for a small body.
+
+    `cache_control` and `vary` are the values of `Cache-Control` and `Vary`.
+    """
 
     content: bytes
     packed: bytes | None
     tag: str
     media_type: str = caching.MEDIA_TYPE
+    cache_control: str = caching.CHECKED
+    vary: str = "Accept, Authorization"
 
     @classmethod
     def of(cls, answer: BaseModel, *, without: set[str] | None = None) -> "CachedAnswer":
@@ -69,9 +95,15 @@ class CachedAnswer:
         tag = caching.etag_of(content if etag_source is None else etag_source)
         return cls(content, packed, tag, media_type)
 
+    @classmethod
+    def of_page(cls, html: bytes) -> "CachedAnswer":
+        """Takes a page that everybody sees alike, except organisers who are signed in."""
+        page = cls.of_bytes(html, media_type=caching.HTML)
+        return replace(page, cache_control=PAGE_CACHING, vary="Cookie")
+
     def response(self, request: Request) -> Response:
         """Returns the response: 304 if the client has it already, gzipped if the client allows."""
-        headers = caching.etag_headers(self.tag)
+        headers = caching.etag_headers(self.tag, cache_control=self.cache_control, vary=self.vary)
         if self.packed:  # on the plain one too, or a shared cache would give it to every client
             headers["Vary"] += ", Accept-Encoding"
         if caching.client_has(request, self.tag):
@@ -110,8 +142,8 @@ class PublicAnswers:
     """The caches of one process, with slugs as keys.
 
     The key of `confirmed` is a petition's id, that of `campaign_slugs` a petition's slug, that of
-    `embeds` a petition's and a partner's slug, and `seats` has one entry. They hold nothing that
-    only an API key may see.
+    `embeds` a petition's and a partner's slug, that of `pages` renders its page, and `seats` has one
+    entry. They hold nothing that only an API key may see.
     """
 
     def __init__(self, lobby: Lobby) -> None:
@@ -120,6 +152,7 @@ class PublicAnswers:
         self.petitions = database_cache(lobby, self._petition)
         self.tallies = database_cache(lobby, self._tally, most_keys=MOST_TALLIES)
         self.embeds = database_cache(lobby, self._embed)
+        self.pages = database_cache(lobby, self._page)
         # These have no counts in them, so a confirmed signature does not make them outdated.
         but_counts = lobby.database.read_version_but_counts
         self.signed = database_cache(lobby, self._signed, version=but_counts)
@@ -145,6 +178,9 @@ class PublicAnswers:
         elsewhere = self._lobby.settings.embedders
         now = self._lobby.clock()
         return embeds.of_petition(session, slug, partner=partner, elsewhere=elsewhere, now=now)
+
+    def _page(self, session: Session, page: PublicPage) -> Cacheable:
+        return page.answer(session, self._lobby)
 
     def _tally(self, session: Session, slug: str) -> CachedAnswer:
         campaign = campaigns.public(session, slug)
@@ -175,7 +211,7 @@ class PublicAnswers:
         }
 
 
-async def answer(request: Request, answers: AnswerCache[Key, CachedAnswer], key: Key) -> Response:
+async def answer(request: Request, answers: AnswerCache[Key, CacheableT], key: Key) -> Response:
     """Returns a cached response, built in a thread where the cache has none."""
     cached = answers.cached(key)
     if cached is None:

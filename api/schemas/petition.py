@@ -39,7 +39,9 @@ class PetitionChange(Request):
 class PetitionAnswer(Answer):
     """A petition with its number of confirmed signatures.
 
-    `is_open` depends on its state, its closing time and its campaign.
+    `is_open` depends on its state, its closing time and its campaign. `goal` is the one that pages
+    show: the goal that was set until it is reached, and else the next step (100, 250, 500, 1,000
+    and so on).
     """
 
     id: UUID
@@ -52,15 +54,17 @@ class PetitionAnswer(Answer):
     state: PetitionState
     is_open: bool
     signature_count: int
-    goal: int | None
+    goal: int
     closes_at: datetime | None
     created_at: datetime
 
 
 def petition_answer(view: PetitionView) -> PetitionAnswer:
     """Converts the view of a petition."""
+    shown = set(PetitionAnswer.model_fields) - {"goal"}
     return PetitionAnswer(
-        **view.petition.model_dump(include=set(PetitionAnswer.model_fields)),
+        **view.petition.model_dump(include=shown),
+        goal=view.goal,
         campaign=view.campaign_slug,
         is_open=view.is_open,
         signature_count=view.signature_count,

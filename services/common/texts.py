@@ -91,7 +91,9 @@ def person_name(text: str, field: str = "name") -> str:
     """Returns a person's name, without links and addresses: emails to strangers show names."""
     name = line(text, field, longest=MAX_NAME)
     if _LINK.search(name) or not any(letter.isalpha() for letter in name):
-        raise Invalid.field(field, "name_malformed", "Please give your name, without links.")
+        raise Invalid.field(
+            field, "name_malformed", "Enter your name. It can't contain a web address"
+        )
     return name
 
 
@@ -100,7 +102,7 @@ def email_address(text: str, field: str = "email") -> str:
     text = text.strip(" \t\u00a0")
     address = _at_great_provider(text) or _normalised_address(text)
     if address is None or "=?" in address:  # allowed in mailboxes, but not in headers
-        message = "Please give an e-mail address such as name@example.org."
+        message = "Enter an email address in the correct format, like name@example.com"
         raise Invalid.field(field, "email_malformed", message)
     return address
 

@@ -14,6 +14,7 @@ NORTHERN_IRELAND = "BT"
 CROWN_DEPENDENCIES = frozenset({"JE", "GY", "IM"})
 """Postcode areas of Jersey, Guernsey and the Isle of Man: in Royal Mail's system, not in the UK."""
 
+_NOT_WHOLE = "Enter a full UK postcode, like SW1A 0AA"
 CHECK_INTERVAL_SECONDS = 1.0
 _NEVER_CHECKED = float("-inf")
 
@@ -41,20 +42,17 @@ def normalise(text: str) -> str:
     :raises Invalid: `postcode_malformed`, with a message to show to a supporter
     """
     if not text or not (bare := text[: _LONGEST_INPUT + 1].translate(_IGNORED)):
-        raise _malformed("Enter a postcode, such as SW1A 0AA.")
+        raise _malformed()
     # Checked before upper(), which turns some letters outside ASCII into ASCII letters.
     if len(text) > _LONGEST_INPUT or not bare.isascii():
-        raise _malformed("Enter a full UK postcode, such as SW1A 0AA.")
+        raise _malformed()
     if not _POSTCODE.fullmatch(bare := bare.upper()):
-        raise _malformed(
-            "Enter a full UK postcode, such as SW1A 0AA. "
-            "If it looks right, check for the letter O in place of a zero, or I in place of a one."
-        )
+        raise _malformed()
     return f"{bare[:-3]} {bare[-3:]}"
 
 
-def _malformed(message: str) -> Invalid:
-    return Invalid.field("postcode", "postcode_malformed", message)
+def _malformed() -> Invalid:
+    return Invalid.field("postcode", "postcode_malformed", _NOT_WHOLE)
 
 
 class PostcodeDirectory:

@@ -18,12 +18,12 @@ IMPORTED = "updates_imported"
 """The kind of wording of answers that were given elsewhere."""
 PARTNER_KIND = "partner:"
 """The prefix of the kind of each partner's own question; the partner's slug follows."""
-DEFAULT_UPDATES = (
-    "Yes, {organisation} may e-mail me news of this campaign. I can stop this at any time."
-)
-PARTNER = (
+DEFAULT_UPDATES = "Yes, {organisation} can email me about this campaign"
+PARTNER = "Yes, {partner} can contact me. It gets my name, email address, postcode and comment."
+_PARTNER_BEFORE = (
     "Yes, {partner} may contact me. For that it gets my name, e-mail address, postcode and comment."
 )
+"""The text of earlier versions, which many have agreed to."""
 ELSEWHERE = "Asked elsewhere, in words of its own: {provenance}"
 
 _wording = table_of(Wording)
@@ -129,9 +129,11 @@ def partner_text(name: str) -> str:
 
 def partner_in(text: str) -> str | None:
     """Returns the partner's name in a text that `partner_text` made; None in any other text."""
-    head, tail = PARTNER.split("{partner}")
-    is_ours = text.startswith(head) and text.endswith(tail)
-    return text[len(head) : len(text) - len(tail)] if is_ours else None
+    for template in (PARTNER, _PARTNER_BEFORE):
+        head, tail = template.split("{partner}")
+        if text.startswith(head) and text.endswith(tail):
+            return text[len(head) : len(text) - len(tail)]
+    return None
 
 
 def of_partners(

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlmodel import Session, col, func, select
 
 from models import Campaign, CampaignUpdate, LetterTally, Motion, Organisation, Partner, Petition
-from services.campaigns import campaign_motions, campaigns, petitions
+from services.campaigns import campaign_motions, campaigns, goals, petitions
 from services.campaigns.campaign_motions import LinkedMotion, MotionRole
 from services.organisations import partners
 from services.supporters import wordings
@@ -21,6 +21,11 @@ class PetitionView:
     campaign_slug: str
     signature_count: int
     is_open: bool
+
+    @property
+    def goal(self) -> int:
+        """The goal to show. It moves on, unlike that of the petition, which is set by hand."""
+        return goals.shown(self.petition.goal, count=self.signature_count)
 
 
 @dataclass(frozen=True, slots=True)

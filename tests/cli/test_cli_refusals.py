@@ -119,7 +119,7 @@ SENTENCES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "email": (
         ("organiser", "remove", "nonsense", "--yes"),
-        "Please give an e-mail address such as name@example.org.",
+        "Enter an email address in the correct format, like name@example.com",
     ),
     "scope": (("key", "create", *OF_IT, "--scope", "all"), "Unknown scope all; known: "),
     "key": (("key", "revoke", "none"), "There is no key 'none'."),

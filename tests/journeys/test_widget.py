@@ -144,9 +144,9 @@ def fill_in(page: Page) -> None:
     frame = frame_of(page)
     frame.get_by_label("Full name").fill("Anna Example")
     frame.get_by_label("Email", exact=True).fill("anna@example.org")
-    frame.get_by_role("textbox", name="Postcode").fill(CAN_SIGN)
-    for question in frame.get_by_label("No, thank you").all():
-        question.check()
+    frame.get_by_label("Postcode", exact=True).fill(CAN_SIGN)
+    for answer in frame.get_by_label("No, thank you").all():
+        answer.check()
 
 
 def test_somebody_signs_on_a_partners_page_and_leaves_nothing_in_the_browser(

@@ -46,11 +46,13 @@ def test_a_supporter_signs_and_confirms_on_a_phone_without_scripts(
     page.get_by_label("Full name").fill("Anna Example")
     page.get_by_label("Email", exact=True).fill("anna@example.org")
     page.get_by_label("Postcode").fill("not a postcode")
-    page.get_by_role("button", name="Sign").click()
+    page.get_by_role("button", name="Sign the petition").click()
     assert "There is a problem" in page.content()
+    assert page.get_by_role("link", name="Choose whether we can email you").is_visible()
     assert page.get_by_label("Full name").input_value() == "Anna Example"
     page.get_by_label("Postcode").fill(CAN_SIGN.lower())
-    page.get_by_role("button", name="Sign").click()
+    page.get_by_label("No, thank you").check()
+    page.get_by_role("button", name="Sign the petition").click()
     assert page.url.startswith(f"{address}/campaigns/{CAMPAIGN}/signed?sent=")
 
     (mail,) = deliver()

@@ -22,6 +22,8 @@ LETTERS = f"/campaigns/{CAMPAIGN}/letters"
 MPS = f"/campaigns/{CAMPAIGN}/mps"
 TALLY = f"/v1/campaigns/{CAMPAIGN}/tally"
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
+# The form to sign has a question that has no default.
+SIGNER = ANNA | {"updates": "no"}
 HOME = {"line1": "1 Princes Street", "line2": "", "town": "Edinburgh"}
 BODY = "Dear Morag Ferncastle,\n\nPlease sign this motion, because my ward depends on it.\n"
 VACANT = "NR2 1TF"
@@ -29,7 +31,7 @@ RAW_VALUES = re.compile(r"not_signed|can_sign|another_way|not_in_uk|letters_sent
 
 
 def sign(client: TestClient, **changes: str) -> Page:
-    return client.post(SIGN, data={**ANNA, **changes})
+    return client.post(SIGN, data={**SIGNER, **changes})
 
 
 def write(client: TestClient, **changes: str) -> Page:
@@ -37,10 +39,12 @@ def write(client: TestClient, **changes: str) -> Page:
     return client.post(LETTERS, data={**ANNA, **HOME, **letter, **changes})
 
 
-def signed_token(client: TestClient, deliver: Deliver, path: str = "confirm") -> str:
+def signed_token(
+    client: TestClient, deliver: Deliver, path: str = "confirm", **changes: str
+) -> str:
     """Signs, and returns the token of the link to `path` in the mail."""
     deliver()
-    assert sign(client).status_code == 303
+    assert sign(client, **changes).status_code == 303
     (mail,) = deliver()
     return token_in(mail, path)
 
@@ -70,6 +74,11 @@ def value_of(page: Page, name: str) -> str:
     match = re.search(rf'<input id="{name}"[^>]* value="([^"]*)"', page.text)
     assert match, f"no field {name}"
     return match.group(1)
+
+
+def radios_of(page: Page, name: str) -> list[str]:
+    """Returns the tags of the radio buttons of a question, in order."""
+    return re.findall(rf'<input type="radio" id="[^"]+" name="{name}"[^>]*>', page.text)
 
 
 def hidden(page: Page, name: str) -> str:

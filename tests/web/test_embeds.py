@@ -28,6 +28,7 @@ from tests.support.embeds import EMBED, PARTNER, THEIRS, add_partner, newest_sig
 from tests.support.lobbies import MakeLobby
 from tests.support.pages import (
     ANNA,
+    SIGNER,
     Deliver,
     Page,
     close_campaign,
@@ -179,7 +180,7 @@ def test_a_signature_is_recorded_with_its_partner_and_source(
     form = client.get(f"{EMBED}?{query}")
     action = re.search(r'<form method="post" action="([^"]+)"', form.text)
     assert action
-    answer = client.post(action[1].replace("&amp;", "&"), data=ANNA)
+    answer = client.post(action[1].replace("&amp;", "&"), data=SIGNER)
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith(f"{EMBED}/check-your-mail?partner={PARTNER}&")
     assert "One more step: check your email" in visible(client.get(answer.headers["Location"]))
@@ -198,7 +199,7 @@ def test_an_unfit_source_keeps_nobody_from_signing(client: TestClient, lobby: Lo
     for number, source in enumerate(["", "x" * 101, "two\nlines", "=?utf-8?q?x?=", "\x00", "  "]):
         query = urlencode({"partner": "nobody", "source": source})
         assert client.get(f"{EMBED}?{query}").status_code == 200
-        anna = {**ANNA, "name": f"Anna {'I' * (number + 1)}", "email": f"p{number}@example.org"}
+        anna = {**SIGNER, "name": f"Anna {'I' * (number + 1)}", "email": f"p{number}@example.org"}
         assert client.post(f"{SIGN}?{query}", data=anna).status_code == 303
         signature = newest_signature(lobby)
         assert (signature.partner_id, signature.source) == (None, None)
@@ -217,7 +218,7 @@ def test_wrong_fields_are_told_in_the_frame_and_nothing_typed_is_lost(
     for name in ("name", "email", "postcode"):
         assert f'<a href="#{name}">' in page.text
         assert value_of(page, name) == wrong[name]
-    assert re.search(r'id="updates"[^>]* checked', page.text)
+    assert re.search(r'name="updates" value="yes" checked', page.text)
     assert f'action="{SIGN}?partner={PARTNER}&amp;source=spring"' in page.text
 
 
@@ -225,7 +226,7 @@ def test_a_new_and_a_repeated_signature_get_the_same_answer_in_the_frame(
     client: TestClient, deliver: Deliver
 ) -> None:
     def sign_once() -> tuple[int, dict[str, str]]:
-        answer = client.post(SIGN, data=ANNA)
+        answer = client.post(SIGN, data=SIGNER)
         del answer.headers["ratelimit"]  # it counts requests of the client
         del answer.headers["x-request-id"]
         return answer.status_code, dict(answer.headers)
@@ -248,7 +249,7 @@ def test_a_busy_service_keeps_the_form_in_the_frame(lobby: Lobby) -> None:
     app = create_app(lobby.settings, lobby=lobby)
     set_state(app, replace(state_of({"app": app}), intake=FullIntake(lambda _requests: [])))
     with TestClient(app, follow_redirects=False) as client:
-        page = client.post(SIGN, data=ANNA)
+        page = client.post(SIGN, data=SIGNER)
     assert (page.status_code, page.headers["Retry-After"]) == (503, "2")
     assert value_of(page, "email") == ANNA["email"]
     assert "Very many people are signing." in visible(page)
@@ -259,7 +260,7 @@ def test_whoever_sends_too_much_is_told_so_in_the_frame(make_lobby: MakeLobby) -
     settings = lobby.settings.model_copy(update={"posts_per_address": 1})
     with TestClient(create_app(settings, lobby=lobby), client=("127.0.0.1", 50000)) as client:
         client.post(SIGN, data={})
-        page = client.post(SIGN, data=ANNA)
+        page = client.post(SIGN, data=SIGNER)
     assert page.status_code == 429
     assert ancestors(page) == "*"
     assert "too many requests" in visible(page)
@@ -274,18 +275,18 @@ def test_a_closed_petition_says_so_and_takes_nothing(
     page = client.get(EMBED)
     assert "This petition has closed. 360 people signed." in visible(page)
     assert "<form" not in page.text
-    refused = client.post(SIGN, data=ANNA)
+    refused = client.post(SIGN, data=SIGNER)
     assert refused.status_code == 409
     assert "This petition is closed" in visible(refused)
 
 
 def test_a_form_shows_at_once_what_an_organiser_changed(client: TestClient, lobby: Lobby) -> None:
-    assert "Open until" not in visible(client.get(EMBED))
+    assert "You can sign until" not in visible(client.get(EMBED))
     with lobby.database.write() as session:
         closing = {"closes_at": lobby.clock() + timedelta(days=1)}
         petition = petitions.public(session, PETITION)
         petitions.update(session, petition, values=closing, now=lobby.clock())
-    assert "Open until 2 July 2026, 13:00" in visible(client.get(EMBED))
+    assert "You can sign until 2 July 2026, 13:00" in visible(client.get(EMBED))
 
 
 def test_a_petition_that_is_not_there_is_no_form(client: TestClient) -> None:
@@ -295,7 +296,7 @@ def test_a_petition_that_is_not_there_is_no_form(client: TestClient) -> None:
             assert page.status_code == 404
             assert "Page not found" in visible(page)
             assert "<script" not in page.text
-        assert client.post(f"/embed/{slug}/sign", data=ANNA).status_code == 404
+        assert client.post(f"/embed/{slug}/sign", data=SIGNER).status_code == 404
         assert client.get(f"/petitions/{slug}/embed").status_code == 404
 
 
@@ -333,7 +334,7 @@ def test_a_form_in_a_frame_sets_no_cookie_and_reads_none(client: TestClient) -> 
     assert client.get(EMBED).text == with_cookie
     pages = [
         client.get(EMBED),
-        client.post(SIGN, data=ANNA),
+        client.post(SIGN, data=SIGNER),
         client.get(f"{EMBED}/check-your-mail"),
         client.get("/widget/v1.js"),
     ]
@@ -423,7 +424,7 @@ def test_the_builder_runs_only_our_own_scripts_and_frames(client: TestClient) ->
 
 
 def test_a_petition_leads_to_its_builder(client: TestClient) -> None:
-    assert f'href="{BUILDER}"' in client.get(f"/petitions/{PETITION}").text
+    assert f'href="{BUILDER}"' in client.get(f"/campaigns/{CAMPAIGN}").text
 
 
 def test_a_place_says_only_what_was_given() -> None:

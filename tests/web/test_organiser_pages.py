@@ -321,7 +321,6 @@ def test_no_public_page_changes_with_what_is_not_confirmed(
     """Who could count what the sorter found would learn whether an address has signed."""
     paths = [
         "/",
-        f"/petitions/{PETITION}",
         f"/campaigns/{CAMPAIGN}",
         MPS,
         f"/v1/petitions/{PETITION}",

@@ -9,11 +9,11 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 
 from services.tallies import seat_table
-from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
+from tests.support.common import CAMPAIGN, CAN_SIGN
 from tests.support.pages import LETTER, LETTERS, MPS, SIGN, visible
 from web.base import words
 
-PUBLIC = ("/", f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", LETTER, MPS, "/sign-in")
+PUBLIC = ("/", f"/campaigns/{CAMPAIGN}", LETTER, MPS, "/sign-in")
 FIRST_PACKETS = 10 * 1460  # bytes (RFC 6928)
 
 

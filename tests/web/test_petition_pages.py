@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Headers
+from sqlmodel import col, select
 
 from api.answers.state import set_state, state_of
 from main import create_app
-from models import CampaignStatus, SignatureState
+from models import CampaignStatus, Consent, SignatureState
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
@@ -32,6 +33,7 @@ from tests.support.pages import (
     Deliver,
     close_campaign,
     confirmed_count,
+    radios_of,
     sign,
     sign_in,
     signed_token,
@@ -40,13 +42,14 @@ from tests.support.pages import (
     value_of,
     visible,
 )
+from tests.support.partners import add_second_petition
 
 
 def test_the_front_page_lists_campaigns_with_their_counts(client: TestClient) -> None:
     page = client.get("/")
     assert page.status_code == 200
     assert f'href="/campaigns/{CAMPAIGN}"' in page.text
-    assert "360 signatures" in visible(page)
+    assert "360 people have signed 640 more to reach 1,000" in visible(page)
 
 
 def test_the_front_page_leads_on_to_older_campaigns(client: TestClient, lobby: Lobby) -> None:
@@ -67,8 +70,16 @@ def test_the_front_page_leads_on_to_older_campaigns(client: TestClient, lobby: L
 def test_a_campaign_shows_its_form_its_motion_and_its_news(client: TestClient) -> None:
     page = client.get(f"/campaigns/{CAMPAIGN}")
     assert f'action="{SIGN}"' in page.text
-    assert "Signed by 4 MPs , last checked 1 July 2026, 13:00" in visible(page)
-    assert "A minister signs, and one name comes off" in visible(page)
+    text = visible(page)
+    assert "Petition to the Secretary of State for Health and Social Care" in text
+    assert "640 more to reach 1,000 · 4 of 14 MPs back it" in text
+    assert "Adaeze Hartwhistle Manchester Central · Labour" in text
+    assert "Checked with Parliament on 1 July 2026, 13:00" in text
+    assert "keep NHS Professionals wholly in public ownership" in text, "the petition's text"
+    news = "/updates/a-minister-signs-and-one-name-comes-off"
+    assert (
+        f'href="/campaigns/{CAMPAIGN}{news}">A minister signs, and one name comes off' in page.text
+    )
     assert f'href="{LETTER}"' in page.text
     assert f'href="{MPS}"' in page.text
 
@@ -80,21 +91,23 @@ def test_a_failed_sync_is_said_on_every_page_that_counts_names(
         motion = campaigns.motion_of(session, campaigns.public(session, CAMPAIGN).id)
         assert motion
         motion_sync.note_failure(session, motion.id, Unavailable("x", "x"), now=lobby.clock())
-    for path in (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}"):
+    add_second_petition(lobby)
+    for path in (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", MPS):
         assert "Warning:" in visible(client.get(path))
 
 
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        (CampaignStatus.WON, "has been won"),
-        (CampaignStatus.LOST, "was not won"),
-        (CampaignStatus.CLOSED, "has ended"),
+        (CampaignStatus.WON, "We won."),
+        (CampaignStatus.LOST, "This campaign has ended We didn’t win this time."),
+        (CampaignStatus.CLOSED, "This campaign has ended"),
     ],
 )
 def test_an_ended_campaign_says_so_and_offers_no_form(
     client: TestClient, lobby: Lobby, status: CampaignStatus, message: str
 ) -> None:
+    add_second_petition(lobby)
     close_campaign(lobby, status)
     for path in (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}"):
         page = client.get(path)
@@ -113,9 +126,15 @@ def test_a_petition_past_its_closing_time_takes_no_names(
         petition = petitions.public(session, PETITION)
         closing = {"closes_at": clock.now + timedelta(days=1)}
         petitions.update(session, petition, values=closing, now=clock.now)
-    assert "Open until 2 July 2026, 13:00" in visible(client.get(f"/petitions/{PETITION}"))
+    page = f"/campaigns/{CAMPAIGN}"
+    assert "You can sign until 2 July 2026, 13:00" in visible(client.get(page))
     clock.advance(days=2)
-    assert "This petition is closed" in visible(client.get(f"/petitions/{PETITION}"))
+    closed = client.get(page)
+    assert "This petition has closed 360 people signed. It closed on 2 July 2026." in visible(
+        closed
+    )
+    assert "<title>Closed: Stop the sale" in closed.text
+    assert SIGN not in closed.text
 
 
 def test_a_draft_is_a_404_to_all_but_its_own_organisers(client: TestClient, lobby: Lobby) -> None:
@@ -123,7 +142,11 @@ def test_a_draft_is_a_404_to_all_but_its_own_organisers(client: TestClient, lobb
     paths = (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", MPS)
     assert [client.get(path).status_code for path in paths] == [404] * 3
     sign_in(client)
-    assert [client.get(path).status_code for path in paths] == [200] * 3
+    assert [client.get(path).status_code for path in paths] == [200, 302, 200]
+    page = client.get(f"/campaigns/{CAMPAIGN}")
+    assert "This is a draft" in visible(page)
+    assert "<title>Draft: " in page.text
+    assert page.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("slug", ["nothing-here", "UPPER", "a%00b", "a%20b", "%ff", "a.b"])
@@ -189,13 +212,21 @@ def test_wrong_fields_are_all_told_at_once_and_nothing_typed_is_lost(client: Tes
         assert re.search(rf'id="{name}"[^>]* aria-describedby="[^"]*{name}-error"', page.text)
         assert f'id="{name}-error"' in page.text
         assert value_of(page, name) == wrong[name]
-    assert re.search(r'id="updates"[^>]* checked', page.text)
+    yes, no = radios_of(page, "updates")
+    assert ("checked" in yes, "checked" in no) == (True, False)
+    assert f'href="http://testserver/campaigns/{CAMPAIGN}"' in page.text, "the campaign's page"
     assert page.headers["Cache-Control"] == "no-store"
 
 
 def test_empty_fields_are_named_one_by_one(client: TestClient) -> None:
     page_text = visible(client.post(SIGN))
-    for message in ("Enter your name.", "Enter your e-mail address.", "Enter your postcode"):
+    messages = (
+        "Enter your full name",
+        "Enter your email address",
+        "Enter your postcode",
+        "Choose whether we can email you",
+    )
+    for message in messages:
         assert page_text.count(message) == 2  # in the summary and beside the field
 
 
@@ -217,12 +248,39 @@ def test_a_busy_service_asks_to_try_again_and_keeps_the_form(lobby: Lobby) -> No
     assert "Very many people are signing." in visible(page)
 
 
-def test_news_is_asked_for_with_an_empty_box_and_its_exact_wording(client: TestClient) -> None:
-    page = client.get(f"/petitions/{PETITION}")
-    box = re.search(r'<input type="checkbox" id="updates"[^>]*>', page.text)
-    assert box
-    assert "checked" not in box.group()
-    assert "Yes, please e-mail me news of this campaign" in visible(page)
+def test_news_is_a_question_without_a_default_whose_yes_has_the_exact_wording(
+    client: TestClient,
+) -> None:
+    page = client.get(f"/campaigns/{CAMPAIGN}")
+    assert [re.sub(r".* (value=\S+)>", r"\1", tag) for tag in radios_of(page, "updates")] == [
+        'value="yes"',
+        'value="no"',
+    ]
+    question = "Can Public Health Alliance (demonstration) email you about this campaign?"
+    assert f"<legend>{question}</legend>" in page.text
+    assert "Yes, please email me news of this campaign and what I can do next." in visible(page)
+    assert "No, thank you" in visible(page)
+
+
+@pytest.mark.parametrize(("answer", "is_yes"), [("yes", True), ("no", False)])
+def test_both_answers_to_the_question_are_kept(
+    client: TestClient, deliver: Deliver, lobby: Lobby, answer: str, is_yes: bool
+) -> None:
+    client.post(f"/confirm/{signed_token(client, deliver, updates=answer)}")
+    with lobby.database.read() as session:
+        newest = select(Consent).order_by(col(Consent.given_at).desc())
+        consent = session.exec(newest).first()
+    assert consent
+    assert consent.granted is is_yes
+
+
+@pytest.mark.parametrize("answer", ["", "maybe"])
+def test_a_signature_without_an_answer_is_asked_for_one(client: TestClient, answer: str) -> None:
+    page = sign(client, updates=answer)
+    assert page.status_code == 422
+    assert '<a href="#updates">' in page.text
+    assert 'id="updates-error"' in page.text
+    assert value_of(page, "email") == ANNA["email"]
 
 
 def test_somebody_abroad_needs_no_postcode_and_is_told_kindly_that_there_is_no_mp(

@@ -14,7 +14,7 @@ from web.base.static_files import STATIC
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 FOR_EVER = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=300"
-PAGES = ("/", f"/petitions/{PETITION}", f"/embed/{PETITION}", f"/petitions/{PETITION}/embed")
+PAGES = ("/", f"/campaigns/{CAMPAIGN}", f"/embed/{PETITION}", f"/petitions/{PETITION}/embed")
 
 
 def named_in(html: str) -> set[str]:

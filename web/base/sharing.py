@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+MEDIA = frozenset({"whatsapp", "email", "facebook", "x"})
+"""The sources that the links below name."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShareLinks:

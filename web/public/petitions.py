@@ -1,39 +1,45 @@
 """A petition's page, and its form for signing."""
 
+from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Form, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
+from sqlmodel import Session
 
 from api.answers import signature_intake
+from api.answers.public_answers import CachedAnswer
 from api.answers.state import state_of
-from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.dependencies import ReadSession, Slug
 from api.http.errors import REFUSED, headers_of, status_of
-from api.http.response_headers import POLICY, content_policy
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common import texts
 from services.common.countries import ABROAD
-from services.errors import Invalid, Limited, ProofRequired, Unavailable
+from services.errors import Conflict, Invalid, Limited, ProofRequired, Unavailable
 from services.postcodes import directory
 from services.signatures.recording import HOME, SignatureRequest
-from services.views import campaign_views, embeds
-from web.base import forms
-from web.base.dependencies import Viewer
-from web.base.rendering import page, see_other
-from web.public import partner_boxes
+from services.views import embeds
+from web.base import cached_pages, forms
+from web.base.cached_pages import CachedRedirect
+from web.base.rendering import see_other
+from web.public import sign_pages
+from web.public.sign_pages import SignPlace, TheSignPlace
 from web.public.signatures import sent
 
 _PROOF_MESSAGE = (
-    "Very many people are signing right now. What you entered is still here: please press the "
-    "button again in {} seconds."
+    "Lots of people are signing at the moment. Your details are still here. Try again in {} "
+    "seconds."
 )
+YES, NO = "yes", "no"
+"""The answers to a question about consent. There is no default: it has to be answered."""
 router = APIRouter()
 
 
 class SignFields(BaseModel):
-    """The fields as sent; an unticked box is empty."""
+    """The fields as sent; an unticked box, and a question without an answer, is empty."""
 
     name: str = ""
     email: str = ""
@@ -45,35 +51,42 @@ class SignFields(BaseModel):
     source: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PetitionPage:
+    """Names the page of a petition, and where its visitors come from."""
+
+    slug: str
+    place: SignPlace
+
+    def answer(self, session: Session, lobby: Lobby) -> CachedAnswer | CachedRedirect:
+        """Renders it, or redirects to its campaign. Raises NotFound for a draft too."""
+        petition = petitions.public(session, self.slug)
+        campaign = sign_pages.home_of(session, petition)
+        if campaign:
+            return CachedRedirect(f"/campaigns/{campaign.slug}")
+        return cached_pages.cached(sign_pages.of_petition(session, lobby, petition, self.place))
+
+
 @router.get("/petitions/{slug}")
-def show_petition(
-    slug: Slug,
-    session: ReadSession,
-    lobby: TheLobby,
-    now: Now,
-    viewer: Viewer,
-    partner: str = "",
-    source: str = "",
-) -> Response:
-    """Shows a petition with its form, and the consent question of the partner in the link."""
-    petition = petitions.public(session, slug, viewer=viewer)
-    campaign = campaigns.get(session, petition.campaign_id)
-    return page(
-        "public/petition.html",
-        session,
-        is_private=viewer is not None,  # it may be a draft
-        petition_view=campaign_views.of_petition(session, petition, now=now),
-        view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
-        form=forms.Form({"source": embeds.source_or_none(source)}),
-        partner=partner_boxes.of_petition(session, petition, partner),
-        base_url=lobby.settings.base_url,
-    )
+async def show_petition(slug: Slug, request: Request, place: TheSignPlace) -> Response:
+    """Redirects to the campaign where it has this petition only, and else shows the petition."""
+
+    def fresh(session: Session, viewer: UUID | None) -> Response:
+        petition = petitions.public(session, slug, viewer=viewer)
+        campaign = sign_pages.home_of(session, petition)
+        if campaign:
+            return CachedRedirect(f"/campaigns/{campaign.slug}").response(request)
+        lobby, is_private = state_of(request).lobby, viewer is not None  # it may be a draft
+        return sign_pages.of_petition(session, lobby, petition, place, is_private=is_private)
+
+    key = PetitionPage(slug, place) if place.is_common else None
+    return await cached_pages.answer(request, key, fresh)
 
 
 @router.get("/petitions/{slug}/sign")
-def back_to_petition(slug: Slug) -> Response:
+def back_to_petition(slug: Slug, request: Request) -> Response:
     """Redirects a GET of the form's address, such as a reload, to the form."""
-    return see_other(f"/petitions/{slug}")
+    return see_other(cached_pages.with_query(f"/petitions/{slug}", request))
 
 
 @router.post("/petitions/{slug}/sign")
@@ -84,20 +97,21 @@ async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form(
         require_proof(request)
         signature = checked(slug, form)
         outcome = await signature_intake.submit(request.scope, signature)
-    except (Invalid, Limited, Unavailable) as error:
+    except (Conflict, Invalid, Limited, Unavailable) as error:
         form.note(error)
         lobby, status = state_of(request).lobby, status_of(error)[0]
-        response = await run_in_threadpool(_page_with_problems, lobby, slug, form, status)
+        response = await run_in_threadpool(sign_pages.with_problems, lobby, slug, form, status)
         response.headers.update(headers_of(error))
         return response
     return await sent.redirect(state_of(request), signature, outcome)
 
 
 @router.get("/petitions/{slug}/check-your-mail")
-def back_to_campaign(slug: Slug, session: ReadSession) -> Response:
-    """Redirects the address that the page after signing had before."""
+def check_your_mail(slug: Slug, request: Request, session: ReadSession) -> Response:
+    """Redirects an address of earlier versions to the campaign."""
     petition = petitions.public(session, slug)
-    return see_other(f"/campaigns/{campaigns.get(session, petition.campaign_id).slug}")
+    campaign = campaigns.get(session, petition.campaign_id)
+    return see_other(cached_pages.with_query(f"/campaigns/{campaign.slug}", request))
 
 
 def require_proof(request: Request) -> None:
@@ -111,16 +125,20 @@ def require_proof(request: Request) -> None:
 def checked(slug: str, form: forms.Form) -> SignatureRequest:
     """Returns the signature in the form, or raises Invalid with all problems."""
     is_abroad = bool(form.value("abroad"))
-    name = form.check("name", texts.person_name, missing="Enter your name.")
-    email = form.check("email", texts.email_address, missing="Enter your e-mail address.")
+    name = form.check("name", texts.person_name, missing="Enter your full name")
+    email = form.check("email", texts.email_address, missing="Enter your email address")
     postcode = form.check(
         "postcode",
         _any_postcode if is_abroad else directory.normalise,
-        missing="Enter your postcode, or tick that you live outside the UK.",
+        missing="Enter your postcode",
     )
-    partner = form.value("partner")
+    updates = form.check("updates", _answer, missing="Choose whether we can email you")
+    partner, contact = form.value("partner"), ""
     if partner:
         form.check("partner", lambda text: texts.slug(text, "partner"), missing="")
+        contact = form.check(
+            "partner_contact", _answer, missing="Choose whether they can contact you"
+        )
     form.finish()
     return SignatureRequest(
         petition_slug=slug,
@@ -128,33 +146,18 @@ def checked(slug: str, form: forms.Form) -> SignatureRequest:
         email=email,
         postcode=postcode,
         country=ABROAD if is_abroad else HOME,
-        updates=bool(form.value("updates")),
+        updates=updates == YES,
         source=embeds.source_or_none(form.value("source")) or None,
         partner=partner or None,
-        partner_contact=bool(form.value("partner_contact")) if partner else None,
+        partner_contact=contact == YES if partner else None,
     )
+
+
+def _answer(text: str) -> str:
+    if text not in (YES, NO):
+        raise Invalid("answer_missing", "Choose yes or no")
+    return text
 
 
 def _any_postcode(text: str) -> str:
     return texts.line(text, "postcode", longest=20, shortest=0)
-
-
-def _page_with_problems(lobby: Lobby, slug: str, form: forms.Form, status: int) -> Response:
-    now = lobby.clock()
-    with lobby.database.read() as session:
-        petition = petitions.public(session, slug)
-        campaign = campaigns.get(session, petition.campaign_id)
-        response = page(
-            "public/petition.html",
-            session,
-            status=status,
-            is_private=True,
-            petition_view=campaign_views.of_petition(session, petition, now=now),
-            view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
-            form=form,
-            partner=partner_boxes.of_petition(session, petition, form.value("partner")),
-            base_url=lobby.settings.base_url,
-        )
-    if form.proof:
-        response.headers[POLICY] = content_policy(script_src="'self'")
-    return response

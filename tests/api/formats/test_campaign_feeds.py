@@ -19,6 +19,7 @@ from services.campaigns import events as campaign_events
 from services.operations import checks
 from tests.support.common import CAMPAIGN, PETITION, START, Clock
 from tests.support.feeds import ATOM, text_in
+from tests.support.partners import add_second_petition
 
 NEWS, DATES = f"/v1/campaigns/{CAMPAIGN}/news.atom", f"/v1/campaigns/{CAMPAIGN}/events.ics"
 PAGE = f"/campaigns/{CAMPAIGN}"
@@ -232,7 +233,7 @@ def page_metadata(client: TestClient, path: str) -> dict[str, str]:
 def test_a_campaigns_page_says_what_it_is_and_where_its_feeds_are(client: TestClient) -> None:
     metadata, campaign = page_metadata(client, PAGE), client.get(f"/v1/campaigns/{CAMPAIGN}").json()
     assert metadata["canonical"] == metadata["og:url"] == ADDRESS
-    assert metadata["og:title"] == campaign["title"]
+    assert metadata["og:title"] == campaign["petitions"][0]["action"]
     assert metadata["og:type"] == "website"
     assert metadata["og:site_name"] == "Central Lobby"
     assert metadata["og:description"] == metadata["description"]
@@ -244,6 +245,7 @@ def test_a_campaigns_page_says_what_it_is_and_where_its_feeds_are(client: TestCl
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_petitions_page_says_what_it_is_in_one_line(client: TestClient, lobby: Lobby) -> None:
+    add_second_petition(lobby)
     close_at(lobby, None, action='Keep "ours" <b>', background="One.\n\nTwo & " + "more " * 100)
     metadata = page_metadata(client, f"/petitions/{PETITION}")
     assert metadata["canonical"] == metadata["og:url"] == f"http://testserver/petitions/{PETITION}"

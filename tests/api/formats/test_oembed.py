@@ -129,7 +129,7 @@ def test_a_wrong_size_names_its_field(client: TestClient, wrong: dict[str, Any])
 
 
 def test_a_petition_tells_where_its_oembed_is(client: TestClient) -> None:
-    page = client.get(f"/petitions/{PETITION}").text
+    page = client.get(f"/petitions/{PETITION}", follow_redirects=True).text
     for kind, format_ in (("application/json", "json"), ("text/xml", "xml")):
         link = re.search(rf'<link rel="alternate" type="{kind}\+oembed" href="([^"]+)"', page)
         assert link

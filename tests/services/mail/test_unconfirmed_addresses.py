@@ -42,6 +42,10 @@ def words_of(name: str) -> dict[str, Any]:
     return {"name": name, "email": ADDRESS, "comment": f"I am {WORD}.", "source": WORD.lower()}
 
 
+def form_of(name: str) -> dict[str, Any]:
+    return {**words_of(name), "abroad": "yes", "postcode": ABROAD, "updates": "no"}
+
+
 def signature_of(name: str) -> dict[str, Any]:
     return {**words_of(name), "country": "FR", "postcode": ABROAD}
 
@@ -63,12 +67,12 @@ def in_bulk(client: TestClient, lobby: Lobby, name: str) -> Any:
 
 
 def on_page(client: TestClient, _lobby: Lobby, name: str) -> Any:
-    return client.post(SIGN, data={**words_of(name), "abroad": "yes", "postcode": ABROAD})
+    return client.post(SIGN, data=form_of(name))
 
 
 def in_frame(client: TestClient, _lobby: Lobby, name: str) -> Any:
     path = f"/embed/{PETITION}/sign?source={WORD.lower()}"
-    return client.post(path, data={**words_of(name), "abroad": "yes", "postcode": ABROAD})
+    return client.post(path, data=form_of(name))
 
 
 def person_in_dialect(name: str, place: dict[str, Any]) -> dict[str, Any]:

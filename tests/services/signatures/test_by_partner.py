@@ -22,10 +22,10 @@ from services.signatures.recording import SignatureRequest
 from services.submissions import ending
 from services.supporters import preferences, supporters
 from tests.support import signatures
-from tests.support.common import CAN_SIGN, PETITION, Clock, token_in
+from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, token_in
 from tests.support.exports import csv_rows, file_of, json_rows, signatures_export
 from tests.support.keys import Headers, key_for, others_key
-from tests.support.pages import sign, visible
+from tests.support.pages import radios_of, sign, visible
 from tests.support.partners import (
     NAMES,
     PAPER,
@@ -49,9 +49,7 @@ from tests.support.problems import assert_problem
 ANNA: dict[str, Any] = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
 BEN = ANNA | {"name": "Ben Example", "email": "ben@example.org"}
 PERSONAL = ("name", "email", "postcode", "comment")
-CONSENT_TEXT = (
-    "Yes, A Paper may contact me. For that it gets my name, e-mail address, postcode and comment."
-)
+CONSENT_TEXT = "Yes, A Paper can contact me. It gets my name, email address, postcode and comment."
 Deliver = Callable[[], list[EmailMessage]]
 
 
@@ -191,7 +189,7 @@ def test_a_partner_with_a_new_name_asks_in_new_words_and_old_answers_keep_theirs
         with lobby.database.write() as session:
             partners.change(session, session.get_one(Partner, paper.id), name=name)
         second = signed(lobby, f"{len(name)}@example.org", partner=PAPER, partner_contact=True)
-        assert consents_of(lobby, second)[0][3].startswith(f"Yes, {name} may contact me.")
+        assert consents_of(lobby, second)[0][3].startswith(f"Yes, {name} can contact me.")
     assert consents_of(lobby, first)[0][3] == CONSENT_TEXT
 
 
@@ -256,15 +254,18 @@ def test_a_yes_to_a_partner_is_taken_back_with_the_link_in_every_mail(
 # ---- the page
 
 
-def test_the_page_asks_for_the_partner_in_a_box_of_its_own_that_is_not_ticked(
+def test_the_page_asks_the_partners_question_beside_ours_and_answers_neither(
     client: TestClient, lobby: Lobby, deliver: Deliver, paper: Partner
 ) -> None:
     deliver()
-    page = client.get(f"/petitions/{PETITION}?partner={PAPER}&source=front-page")
+    page = client.get(f"/campaigns/{CAMPAIGN}?partner={PAPER}&source=front-page")
+    assert "Can A Paper contact you too?" in visible(page)
     assert CONSENT_TEXT in visible(page)
-    boxes = page.text.split("<input ")
-    (box,) = [tag for tag in boxes if 'name="partner_contact"' in tag]
-    assert "checked" not in box.split(">")[0]
+    buttons = radios_of(page, "partner_contact")
+    assert [('value="yes"' in tag, "checked" in tag) for tag in buttons] == [
+        (True, False),
+        (False, False),
+    ]
     for name, value in (("partner", PAPER), ("source", "front-page")):
         assert f'type="hidden" name="{name}" value="{value}"' in page.text
     hidden = {"partner": PAPER, "source": "front-page"}
@@ -280,7 +281,7 @@ def test_the_page_asks_for_the_partner_in_a_box_of_its_own_that_is_not_ticked(
 
 
 @pytest.mark.usefixtures("paper")
-def test_a_box_that_is_left_empty_is_a_no_and_a_form_with_a_mistake_keeps_it_all(
+def test_the_partners_question_has_to_be_answered_and_a_form_with_a_mistake_keeps_it_all(
     client: TestClient, lobby: Lobby
 ) -> None:
     hidden = {"partner": PAPER, "source": "front-page"}
@@ -288,9 +289,12 @@ def test_a_box_that_is_left_empty_is_a_no_and_a_form_with_a_mistake_keeps_it_all
     assert again.status_code == 422
     assert f'name="partner" value="{PAPER}"' in again.text
     assert 'name="source" value="front-page"' in again.text
-    (box,) = [tag for tag in again.text.split("<input ") if 'name="partner_contact"' in tag]
-    assert "checked" in box.split(">")[0]
-    assert sign(client, **hidden).status_code == 303
+    yes, no = radios_of(again, "partner_contact")
+    assert ("checked" in yes, "checked" in no) == (True, False)
+    unanswered = sign(client, **hidden)
+    assert unanswered.status_code == 422
+    assert '<a href="#partner_contact">Choose whether they can contact you</a>' in unanswered.text
+    assert sign(client, **hidden, partner_contact="no").status_code == 303
     signature = confirm_newest(lobby)
     by_kind = {kind: consent[0] for kind, *consent in consents_of(lobby, signature.id)}
     assert by_kind[f"partner:{PAPER}"] is False
@@ -300,7 +304,7 @@ def test_a_box_that_is_left_empty_is_a_no_and_a_form_with_a_mistake_keeps_it_all
 def test_a_link_with_a_mistake_in_it_is_still_a_link_to_the_petition(
     client: TestClient, query: str
 ) -> None:
-    page = client.get(f"/petitions/{PETITION}?{query}")
+    page = client.get(f"/campaigns/{CAMPAIGN}?{query}")
     assert page.status_code == 200
     assert "partner" not in page.text
     assert 'name="source"' not in page.text

@@ -326,7 +326,7 @@ def test_one_click_ends_news_questions_and_waiting_and_leaves_the_rest(
     answer = client.post(anna.path, content=ONE_CLICK, headers=FORM)
     assert answer.status_code == 200
     current = client.post(READ, json=anna.body).json()
-    assert current.pop("wording").startswith("Yes, please e-mail me news")
+    assert current.pop("wording").startswith("Yes, please email me news")
     assert current == {
         "organisation": "Public Health Alliance (demonstration)",
         "address": "a…@example.org",

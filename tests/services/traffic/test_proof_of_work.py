@@ -117,13 +117,14 @@ def test_other_petitions_and_other_calls_go_on(lobby: Lobby) -> None:
 def test_a_page_comes_back_with_what_was_typed(lobby: Lobby) -> None:
     with crowded_client(lobby) as client:
         client.post(SIGN, json=anna(1))
-        page = client.post(PAGE, data=anna(2))
+        form = anna(2) | {"updates": "no"}
+        page = client.post(PAGE, data=form)
         assert page.status_code == 429
         assert "retry-after" in page.headers
-        assert "Very many people are signing right now" in page.text
+        assert "Lots of people are signing at the moment. Your details are still here." in page.text
         assert "anna2@example.org" in page.text
         proof = solve(wanted_challenge(client))
-        signed = client.post(PAGE, data=anna(2), params={"proof": proof})
+        signed = client.post(PAGE, data=form, params={"proof": proof})
         assert (signed.status_code, "/signed?sent=" in signed.headers["location"]) == (303, True)
 
 
