@@ -26,6 +26,14 @@ LikenessLimit = Annotated[
     ),
 ]
 Points = Annotated[list[Annotated[str, line(300)]], Field(max_length=20)]
+WelshPoints = Annotated[
+    list[Annotated[str, line(300, shortest=0)]],
+    Field(
+        max_length=20,
+        description="The translations of `letter_points`, in their order. A point without one (an "
+        "empty text) is not offered for a letter in Welsh.",
+    ),
+]
 
 
 class NewCampaign(Request):
@@ -39,6 +47,7 @@ class NewCampaign(Request):
     motion_id: MotionId | None = None
     status: CampaignStatus = CampaignStatus.OPEN
     letter_points: Points = Field(default_factory=list)
+    letter_points_welsh: WelshPoints = Field(default_factory=list)
     likeness_limit: LikenessLimit | None = None
     letters_per_hour: Pace | None = None
     letters_per_member_day: Pace | None = None
@@ -56,6 +65,7 @@ class CampaignChange(Request):
     motion_id: MotionId | None = None
     status: CampaignStatus | None = None
     letter_points: Points | None = None
+    letter_points_welsh: WelshPoints | None = None
     likeness_limit: LikenessLimit | None = None
     letters_per_hour: Pace | None = None
     letters_per_member_day: Pace | None = None
@@ -120,6 +130,7 @@ class CampaignAnswer(Answer):
     status: CampaignStatus
     nations: list[str] | None
     letter_points: list[str]
+    letter_points_welsh: list[str]
     likeness_limit: int | None
     letters_per_hour: int | None
     letters_per_member_day: int | None
@@ -139,6 +150,7 @@ class CampaignAnswer(Answer):
 def campaign_answer(view: CampaignView) -> CampaignAnswer:
     """Converts the view of a campaign."""
     shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}
+    shown |= {"letter_points_welsh"}
     shown |= {"likeness_limit", "likeness_is_required", "letters_per_hour"}
     shown |= {"letters_per_member_day", "own_words_are_required", "created_at", "updated_at"}
     return CampaignAnswer(

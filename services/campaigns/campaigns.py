@@ -27,6 +27,7 @@ def create(
     Without letters of its own it uses the built-in ones, so that it can open at once.
     """
     campaign = Campaign(organisation_id=organisation_id, created_at=now, updated_at=now, **values)
+    _check_points(campaign)
     add_unique(session, campaign, f"There is a campaign '{campaign.slug}' already.")
     if motion_id is not None:
         campaign_motions.link(session, campaign, motion_id, now=now)
@@ -43,6 +44,7 @@ def update(
 ) -> Campaign:
     """Change the given values and, with `motion_id`, the current motion."""
     campaign.sqlmodel_update(values)
+    _check_points(campaign)
     campaign.updated_at = now
     session.add(campaign)
     if motion_id is not None:
@@ -146,6 +148,12 @@ def organisations_of(session: Session, campaigns: list[Campaign]) -> dict[UUID, 
     ids = {campaign.organisation_id for campaign in campaigns}
     statement = select(Organisation).where(col(Organisation.id).in_(ids))
     return {organisation.id: organisation for organisation in session.exec(statement)}
+
+
+def _check_points(campaign: Campaign) -> None:
+    if len(campaign.letter_points_welsh) > len(campaign.letter_points):
+        message = "There are more points in Welsh than in 'letter_points', which they translate."
+        raise Invalid.field("letter_points_welsh", "too_long", message)
 
 
 def _unknown(slug: str) -> NotFound:

@@ -37,12 +37,12 @@ from services.parliament.standing import Standing
 from services.supporters import seat_watches
 
 HELD_REASONS = {
-    "member_changed": "Your constituency has another MP now.",
-    "motion_changed": "The campaign is about another motion now.",
-    "standing_changed": "Since you wrote it, your MP has signed the motion, taken their name off, "
-    "or changed office: the letter no longer fits.",
-    "campaign_without_motion": "The campaign has no motion to write about any more.",
-    "unsendable": "Its subject, a name or an address has something in it that no mail can carry.",
+    "member_changed": "Your constituency has a new MP.",
+    "motion_changed": "The campaign is now about another motion.",
+    "standing_changed": "Since you wrote it, your MP has signed the motion, removed their name, or "
+    "changed office. So the letter no longer fits.",
+    "campaign_without_motion": "The campaign no longer has a motion to write about.",
+    "unsendable": "Its subject, a name or an address has a character that no email can carry.",
     **situations.REASONS,
 }
 # A withdrawn name is not among them: the reason not to write says it already.
