@@ -42,7 +42,12 @@ def update(
     now: datetime,
     motion_id: int | None = None,
 ) -> Campaign:
-    """Change the given values and, with `motion_id`, the current motion."""
+    """Change the given values and, with `motion_id`, the current motion.
+
+    A point that changes in English alone has no translation any more.
+    """
+    if "letter_points" in values and "letter_points_welsh" not in values:
+        values = {**values, "letter_points_welsh": _still_translated(campaign, values)}
     campaign.sqlmodel_update(values)
     _check_points(campaign)
     campaign.updated_at = now
@@ -148,6 +153,15 @@ def organisations_of(session: Session, campaigns: list[Campaign]) -> dict[UUID, 
     ids = {campaign.organisation_id for campaign in campaigns}
     statement = select(Organisation).where(col(Organisation.id).in_(ids))
     return {organisation.id: organisation for organisation in session.exec(statement)}
+
+
+def _still_translated(campaign: Campaign, values: dict[str, Any]) -> list[str]:
+    """Returns the points in Welsh, with an empty text for those whose English has changed."""
+    # All three lists may differ in length.
+    places = zip(
+        campaign.letter_points, values["letter_points"], campaign.letter_points_welsh, strict=False
+    )
+    return [welsh if old == new else "" for old, new, welsh in places]
 
 
 def _check_points(campaign: Campaign) -> None:

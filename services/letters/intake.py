@@ -175,7 +175,14 @@ def text_as_sent(letter: Letter) -> str:
     MPs' offices ask for the address first. A name that ends the letter is not repeated, and one
     below a sign-off such as 'Yn gywir,' stands on the next line.
     """
-    body: str = letter.body.text.rstrip()
-    gap = [] if body.endswith(",") else [""]
-    name = [] if body.endswith(letter.name.text) else [*gap, letter.name.text]
-    return "\n".join([body, *name, *address_of(letter).lines(), ""])
+    body = with_name_below(letter.body.text, letter.name.text)
+    return "\n".join([body, *address_of(letter).lines(), ""])
+
+
+def with_name_below(body: str, name: str) -> str:
+    """Returns a letter that ends with its writer's name, as `text_as_sent` does."""
+    body = body.rstrip()
+    if body.endswith(name):
+        return body
+    gap = "\n" if body.endswith(",") else "\n\n"
+    return f"{body}{gap}{name}"

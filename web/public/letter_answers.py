@@ -15,7 +15,7 @@ from services.common.tokens import Purpose
 from services.errors import Invalid
 from services.letters import answers
 from services.letters.answers import NewAnswer, RecordedAnswer
-from services.organisations import organisations
+from services.organisations import faces, organisations
 from services.parliament import constituencies, members
 from web.base import forms, words
 from web.base.rendering import page
@@ -63,7 +63,7 @@ def give(
 
 def _checked(form: forms.Form) -> NewAnswer:
     """Returns the answer in the form, or raises Invalid with all problems."""
-    outcome = _choice(form, "outcome", LetterOutcome, missing="Choose what came back.")
+    outcome = _choice(form, "outcome", LetterOutcome, missing="Choose an answer.")
     reply = _choice(form, "said", ReplyKind) if form.value("said") else None
     text = form.check("text", _text, missing="")
     form.finish()
@@ -110,6 +110,7 @@ def _page(
         session,
         status=status,
         is_private=True,
+        face=faces.of_campaign(session, campaign),
         recorded=recorded,
         form=form,
         token=token,

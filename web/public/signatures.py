@@ -30,7 +30,7 @@ from services.views import campaign_views, seat_views
 from services.views.seat_views import ConfirmedBoard, SeatView
 from web.base.forms import Form
 from web.base.rendering import page, see_other
-from web.public.letters import drafted_for
+from web.public.letter_forms import drafted_for
 
 router = APIRouter()
 _GONE = (

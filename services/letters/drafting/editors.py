@@ -28,9 +28,12 @@ class LetterParts:
 
 @dataclass(frozen=True, slots=True)
 class EditedLetter:
-    """A letter in an editor. `default_subject` is the campaign's; `choices` are the points."""
+    """A letter in an editor. `default_subject` is the campaign's; `choices` are the points.
 
-    situation: Situation
+    Without a known seat there is no `situation`, and no letter but what was changed by hand.
+    """
+
+    situation: Situation | None
     parts: LetterParts
     locale: str
     choices: tuple[Point, ...]
@@ -46,11 +49,18 @@ class EditedLetter:
     @property
     def has_welsh(self) -> bool:
         """True if the letter can also be in Welsh."""
-        return drafts.has_welsh(self.situation)
+        return self.situation is not None and drafts.has_welsh(self.situation)
+
+    @property
+    def can_be_sent(self) -> bool:
+        """True if nothing but the letter's own words can keep it from being sent."""
+        return self.situation is not None and self.situation.reason is None
 
 
-def edit(situation: Situation, parts: LetterParts, *, name: str) -> EditedLetter:
+def edit(situation: Situation | None, parts: LetterParts, *, name: str) -> EditedLetter:
     """Returns the letter that the parts make for the MP of today."""
+    if situation is None:
+        return EditedLetter(None, parts, parts.locale, (), "", parts.subject, parts.body or "")
     locale = parts.locale if drafts.has_welsh(situation) else "en"
     choices = drafts.choices(situation, locale=locale)
     points = tuple(point.text for point in choices if point.key in parts.points)
