@@ -106,7 +106,7 @@ def _page(
     """Shows the form; with a token, thanks for the answer just recorded."""
     campaign = campaigns.get(session, recorded.letter.campaign_id)
     return page(
-        "public/letter_answer.html",
+        "letters/letter_answer.html",
         session,
         status=status,
         is_private=True,

@@ -8,10 +8,11 @@ from functools import partial
 from pydantic import BaseModel
 from sqlmodel import Session
 
+from models import Campaign
 from services.assembly import Lobby
 from services.common import texts
-from services.errors import Invalid
-from services.letters.drafting import drafts, editor_checks, editors
+from services.errors import Invalid, NotFound
+from services.letters.drafting import drafts, editor_checks, editors, situations
 from services.letters.drafting.editor_checks import CheckedLetter
 from services.letters.drafting.editors import EditedLetter, LetterParts
 from services.letters.drafting.rules import LONGEST, LONGEST_SUBJECT, Writer
@@ -66,6 +67,17 @@ def text(name: str, longest: int, shortest: int = 0) -> Callable[[str], str]:
 def locale_of(choice: str) -> str:
     """Returns the language of a letter: Welsh where it was chosen."""
     return drafts.WELSH if choice == drafts.WELSH else "en"
+
+
+def situation_of(
+    session: Session, lobby: Lobby, campaign: Campaign, postcode: str, now: datetime
+) -> Situation:
+    """Returns the situation of a normalised postcode. Invalid where the postcode is unknown."""
+    try:
+        answer = lobby.postcodes.lookup(postcode)
+        return situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+    except NotFound as error:
+        raise Invalid.field("postcode", error.code, error.message) from error
 
 
 def check_parts(

@@ -76,7 +76,7 @@ def cancel(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     with lobby.database.write() as writing:
         letter = letter_links.cancel(writing, letter_id, keyring=lobby.keyring, now=now)
     if letter is None:
-        return page("public/letter_gone.html", session, is_private=True)
+        return page("letters/letter_gone.html", session, is_private=True)
     return _page(session, lobby, letter, token, now, state=LetterState.CANCELLED)
 
 
@@ -97,9 +97,9 @@ def ask_to_disown(token: str, lobby: TheLobby, session: ReadSession) -> Response
     try:
         letter = letter_links.find(session, letter_id, keyring=lobby.keyring)
     except Gone:
-        return page("public/letter_gone.html", session, is_private=True)
+        return page("letters/letter_gone.html", session, is_private=True)
     return page(
-        "public/letter_disown.html",
+        "letters/letter_disown.html",
         session,
         is_private=True,
         state="asking",
@@ -118,9 +118,9 @@ def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     with lobby.database.write(is_public=False) as writing:
         state, refused = letter_links.disown(writing, letter_id, keyring=lobby.keyring, now=now)
     if refused is None:
-        return page("public/letter_gone.html", session, is_private=True)
+        return page("letters/letter_gone.html", session, is_private=True)
     return page(
-        "public/letter_disown.html",
+        "letters/letter_disown.html",
         session,
         is_private=True,
         state=state.value,
@@ -149,7 +149,7 @@ def _page(
     state = state or letter.state
     shared = _of_campaign(session, letter.campaign_id)
     return page(
-        "public/letter_link.html",
+        "letters/letter_link.html",
         session,
         is_private=True,
         letter=letter,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -19,6 +20,8 @@ from services.letters.drafting.rules import Writer
 from services.letters.drafting.situations import Situation
 from services.signatures.recording import HOME
 from services.supporters import supporters
+from web.base import stands
+from web.base.forms import Form
 from web.base.rendering import see_other
 from web.base.signer_cookies import is_signer
 
@@ -96,3 +99,21 @@ def _sent(
     if letter_id is None:
         return None
     return see_other(f"/letters/confirm/{lobby.tokens.issue(Purpose.LETTER, letter_id)}")
+
+
+def values_of(signer: LetterSigner, letter: EditedLetter, form: Form) -> dict[str, Any]:
+    """Returns what the templates of both pages need."""
+    situation = signer.situation
+    member = situation.member
+    return {
+        "signer": signer,
+        "campaign": signer.campaign,
+        "situation": situation,
+        "member": member,
+        "letter": letter,
+        "form": form,
+        "stand": stands.of_member(member.name, situation.standing, situation.eligibility)
+        if member
+        else None,
+        "no_letter": situations.REASONS[situation.reason] if situation.reason else None,
+    }

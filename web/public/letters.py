@@ -20,7 +20,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common import texts
 from services.common.tokens import Purpose
-from services.errors import Conflict, Invalid, LobbyError, NotFound
+from services.errors import Conflict, Invalid, LobbyError
 from services.letters import intake, opened
 from services.letters.drafting import editors, situations
 from services.letters.drafting.editors import EditedLetter, LetterParts
@@ -105,38 +105,11 @@ def edit_letter(
         _postcode(form)
         form.finish()
         campaign = campaigns.public(session, slug)
-        _situation(session, lobby, campaign, form.value("postcode"), now)
+        letter_forms.situation_of(session, lobby, campaign, form.value("postcode"), now)
     except Invalid as error:
         form.note(error)
         return _editor_page(session, lobby, slug, form, fields, now, status=422)
     return _editor_page(session, lobby, slug, form, fields, now, parts=parts)
-
-
-@router.post("/campaigns/{slug}/letters/opened")
-def count_opened(slug: Slug, fields: Fields, lobby: TheLobby, now: Now) -> Response:
-    """Counts a letter that its writer opened in their own email program."""
-    form = forms.Form(fields.model_dump())
-    postcode = _postcode(form)
-    form.finish()
-    with lobby.database.write() as writing:
-        campaign = campaigns.public(writing, slug)
-        opened.count(
-            writing,
-            _situation(writing, lobby, campaign, postcode, now),
-            fields.opened,
-            tokens=lobby.tokens,
-            keyring=lobby.keyring,
-            now=now,
-        )
-    return see_other(f"/campaigns/{slug}/letters/opened")
-
-
-@router.get("/campaigns/{slug}/letters/opened")
-def thank_for_opened(slug: Slug, session: ReadSession) -> Response:
-    """Shows the same page to everybody, so that it says nothing about who has written before."""
-    campaign = campaigns.public(session, slug)
-    face = faces.of_campaign(session, campaign)
-    return page("public/opened.html", session, face=face, campaign=campaign)
 
 
 @router.get("/campaigns/{slug}/letters")
@@ -167,7 +140,9 @@ def take_in(
         # One connection at a time: `session` takes its own only after an error.
         with lobby.database.write() as writing:
             campaign = campaigns.public(writing, slug)
-            situation = _situation(writing, lobby, campaign, details.address.postcode, now)
+            situation = letter_forms.situation_of(
+                writing, lobby, campaign, details.address.postcode, now
+            )
             letter = editors.edit(situation, parts, name=details.name)
             _refuse_misdirected(form, letter)
             taken = intake.take_in(
@@ -196,7 +171,7 @@ def check_your_mail(
     """Shows the same page to everybody, so that it says nothing about who has written before."""
     campaign = campaigns.public(session, slug)
     return page(
-        "public/letter_check_mail.html",
+        "letters/letter_check_mail.html",
         session,
         face=faces.of_campaign(session, campaign),
         campaign=campaign,
@@ -235,17 +210,6 @@ def _new_letter(letter: EditedLetter, details: Details, *, wants_copy: bool) -> 
         wants_copy=wants_copy,
         locale=letter.locale,
     )
-
-
-def _situation(
-    session: Session, lobby: Lobby, campaign: Campaign, postcode: str, now: datetime
-) -> Situation:
-    """Returns the situation of a normalised postcode. Invalid where the postcode is unknown."""
-    try:
-        answer = lobby.postcodes.lookup(postcode)
-        return situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-    except NotFound as error:
-        raise Invalid.field("postcode", error.code, error.message) from error
 
 
 def _refuse_misdirected(form: forms.Form, letter: EditedLetter) -> None:
@@ -306,7 +270,7 @@ def _last_situation(
     keyring = lobby.keyring
     try:
         postcode = directory.normalise(fields.postcode)
-        return _situation(session, lobby, campaign, postcode, now)
+        return letter_forms.situation_of(session, lobby, campaign, postcode, now)
     except Conflict:
         return None
     except LobbyError:
@@ -332,7 +296,7 @@ def _page(
     member = situation.member if situation else None
     is_personal = letter is not None or bool(form.value("postcode"))
     response = page(
-        "public/letter.html",
+        "letters/letter.html",
         session,
         status=status,
         is_private=is_personal,

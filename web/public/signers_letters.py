@@ -17,47 +17,27 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from api.answers.signature_intake import sender_of
 from api.http.dependencies import Now, ReadSession, TheLobby
-from models import LetterState
 from services.assembly import Lobby
-from services.campaigns import campaigns
 from services.common import texts
-from services.common.tokens import Purpose
-from services.errors import Conflict, Gone, Invalid, LobbyError
-from services.letters import intake, letter_drafts, opened
-from services.letters.drafting import editors, situations
-from services.letters.drafting.editors import EditedLetter, LetterParts
+from services.errors import Gone, Invalid
+from services.letters import letter_drafts
+from services.letters.drafting.editors import LetterParts
 from services.letters.letter_drafts import DraftContent, StoredDraft
 from services.organisations import faces
-from services.views import campaign_views
-from web.base import forms, stands
+from web.base import forms
 from web.base.rendering import page, see_other
 from web.public import letter_forms, letter_signers
 from web.public.letter_forms import PartFields
 from web.public.letter_signers import LetterSigner
 
 router = APIRouter()
-CHANGED_ELSEWHERE = (
-    "Your letter has changed since you opened this page. Read it again, then send it."
-)
 
 
 class DraftFields(PartFields):
     """The fields of the letter's page. Without a `version`, only the own words were on the page."""
 
     version: str = ""
-
-
-class SendFields(BaseModel):
-    """The fields of the page that sends the letter."""
-
-    line1: str = ""
-    line2: str = ""
-    town: str = ""
-    wants_copy: str = ""
-    version: str = ""
-    drafted_for: str = ""
 
 
 class SavedParts(BaseModel):
@@ -151,52 +131,6 @@ def back_to_letter(token: str) -> Response:
     return see_other(f"/thanks/{token}/letter")
 
 
-@router.get("/thanks/{token}/letter/check")
-def check(
-    token: str, request: Request, lobby: TheLobby, session: ReadSession, now: Now
-) -> Response:
-    """Shows the letter as it will be sent, and asks for the street address."""
-    signer = letter_signers.find(session, request, token, lobby, now)
-    if isinstance(signer, Response):
-        return signer
-    stored = letter_drafts.read(session, signer.signature_id)
-    return _check_page(session, lobby, signer, stored, forms.Form(), now)
-
-
-@router.post("/thanks/{token}/letter/check")
-def send(
-    token: str,
-    fields: Annotated[SendFields, Form()],
-    request: Request,
-    lobby: TheLobby,
-    session: ReadSession,
-    now: Now,
-) -> Response:
-    """Queues the letter: the cookie proves what an email to confirm it would."""
-    with lobby.database.read() as reading:
-        signer = letter_signers.find(reading, request, token, lobby, now)
-    if isinstance(signer, Response):
-        return signer
-    form = forms.Form(fields.model_dump())
-    try:
-        address = letter_forms.check_address(form, signer.postcode)
-        form.finish()
-        with lobby.database.write() as writing:
-            taken = _take_in(writing, lobby, signer, address, fields, sender_of(request.scope), now)
-    except (Invalid, Conflict) as error:
-        # Another tab may have sent it.
-        again = letter_signers.find(session, request, token, lobby, now)
-        if isinstance(again, Response):
-            return again
-        form.note(_at_letter(error), within="address.")
-        status = 409 if isinstance(error, Conflict) else 422
-        stored = letter_drafts.read(session, signer.signature_id)
-        return _check_page(session, lobby, again, stored, form, now, status=status)
-    if taken.state is LetterState.QUEUED:
-        return see_other(f"/letters/confirm/{lobby.tokens.issue(Purpose.LETTER, taken.id)}")
-    return see_other(f"/campaigns/{signer.campaign.slug}/letters/check-your-mail")
-
-
 def _content(
     form: forms.Form, fields: DraftFields, stored: DraftContent, signer: LetterSigner
 ) -> DraftContent:
@@ -260,60 +194,6 @@ def _save(
         return None
 
 
-def _take_in(
-    session: Session,
-    lobby: Lobby,
-    signer: LetterSigner,
-    address: intake.PostalAddress,
-    fields: SendFields,
-    sender_index: bytes | None,
-    now: datetime,
-) -> intake.TakenLetter:
-    """Sends the letter that the page showed. Raises Conflict if it would be another one."""
-    stored = letter_drafts.read(session, signer.signature_id)
-    is_it = fields.version == str(stored.version)
-    if stored.version:
-        is_it = is_it and letter_drafts.take(session, signer.signature_id, version=stored.version)
-    if not is_it:
-        raise Conflict("letter_changed", CHANGED_ELSEWHERE)
-    situation = situations.of_seat(
-        session, signer.campaign, signer.constituency_code, keyring=lobby.keyring, now=now
-    )
-    letter = editors.edit(situation, stored.content, name=signer.name)
-    if message := letter_forms.change_of(letter, fields.drafted_for):
-        raise Conflict("letter_misdirected", message)
-    new = intake.NewLetter(
-        name=signer.name,
-        email=signer.email,
-        address=address,
-        subject=letter.subject,
-        body=letter.body,
-        wants_copy=bool(fields.wants_copy),
-        locale=letter.locale,
-    )
-    return intake.take_in(
-        session,
-        situation,
-        new,
-        keyring=lobby.keyring,
-        now=now,
-        sender_index=sender_index,
-        proof=signer.signature_id,
-        pace=lobby.pace,
-    )
-
-
-def _at_letter(error: LobbyError) -> LobbyError:
-    """Returns an error of the letter's words at the letter: they are changed on its own page."""
-    if not isinstance(error, Invalid):
-        return error
-    fields = tuple(
-        replace(item, field="letter") if item.field in ("subject", "body", "name") else item
-        for item in error.fields
-    )
-    return Invalid(error.code, error.message, fields)
-
-
 def _letter_page(
     session: Session,
     lobby: Lobby,
@@ -342,7 +222,7 @@ def _letter_page(
     if error is not None:
         form.note(error)
     return page(
-        "public/signers_letter.html",
+        "letters/signers_letter.html",
         session,
         status=422 if form.problems else 200,
         is_private=True,
@@ -350,58 +230,5 @@ def _letter_page(
         checked=checked,
         others=stored.content.others,
         is_changed=is_changed,
-        **_shared(signer, letter, form),
+        **letter_signers.values_of(signer, letter, form),
     )
-
-
-def _check_page(
-    session: Session,
-    lobby: Lobby,
-    signer: LetterSigner,
-    stored: StoredDraft,
-    form: forms.Form,
-    now: datetime,
-    *,
-    status: int = 200,
-) -> Response:
-    letter = signer.letter(stored.content)
-    checked = letter_forms.check_letter(session, lobby, letter, writer=signer.writer, now=now)
-    is_wrong = letter_forms.required_problems(letter, checked) is not None
-    if status == 200 and (is_wrong or not letter.can_be_sent):
-        return see_other(f"/thanks/{signer.token}/letter")
-    form.put(
-        version=str(stored.version),
-        drafted_for=letter_forms.drafted_for(signer.situation),
-        postcode=signer.postcode,
-        opened=opened.issue(lobby.tokens, signer.situation) or "",
-    )
-    return page(
-        "public/check_letter.html",
-        session,
-        status=status,
-        is_private=True,
-        face=faces.of_campaign(session, signer.campaign),
-        view=campaign_views.of_campaign(
-            session, campaigns.get(session, signer.campaign.id), now=now
-        ),
-        compose=checked.compose if checked else None,
-        text=intake.with_name_below(letter.body, signer.name),
-        **_shared(signer, letter, form),
-    )
-
-
-def _shared(signer: LetterSigner, letter: EditedLetter, form: forms.Form) -> dict[str, Any]:
-    situation = signer.situation
-    member = situation.member
-    return {
-        "signer": signer,
-        "campaign": signer.campaign,
-        "situation": situation,
-        "member": member,
-        "letter": letter,
-        "form": form,
-        "stand": stands.of_member(member.name, situation.standing, situation.eligibility)
-        if member
-        else None,
-        "no_letter": situations.REASONS[situation.reason] if situation.reason else None,
-    }
