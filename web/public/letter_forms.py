@@ -193,8 +193,10 @@ def after_action(
     if fields.action == "by_hand" and not letter.is_by_hand:
         return editors.edit(letter.situation, replace(parts, body=letter.body), name=name)
     if fields.action == "start_again" and letter.is_by_hand:
-        form.put_all(others=[*form.values("others"), letter.body])
-        return editors.edit(letter.situation, replace(parts, subject="", body=None), name=name)
+        new = editors.edit(letter.situation, replace(parts, subject="", body=None), name=name)
+        if new.body != letter.body:
+            form.put_all(others=[*form.values("others"), letter.body])
+        return new
     return letter
 
 

@@ -158,7 +158,9 @@ def _after_action(content: DraftContent, action: str, signer: LetterSigner) -> D
     if action == "by_hand" and content.body is None:
         return replace(content, body=signer.letter(content).body)
     if action == "start_again":
-        return replace(content, body=None, subject="").with_others(content)
+        new = replace(content, body=None, subject="")
+        is_changed = content.body != signer.letter(new).body
+        return new.with_others(content) if is_changed else new
     if name in ("add", "drop") and place.isdecimal() and int(place) < len(content.others):
         other = content.others[int(place)]
         others = tuple(text for text in content.others if text != other)
