@@ -313,7 +313,7 @@ def _page(
         no_letter=_closed_reason(view) or (situations.REASONS[reason] if reason else None),
         is_closed=_closed_reason(view) is not None,
     )
-    if is_personal:
+    if is_personal and not form.value("proof"):
         response.headers["Cache-Control"] = KEPT_BY_BROWSER
     return response
 

@@ -379,15 +379,15 @@ def test_the_page_of_the_question_changes_nothing_and_its_button_keeps_the_answe
     page = client.get(path)
     assert "Keep NHS Professionals public" in visible(page)
     assert "Morag Ferncastle, MP for Edinburgh East and Musselburgh" in visible(page)
-    assert "can read it. It is not published." in visible(page)
+    assert "’s team sees it." in visible(page)
     assert page.headers["Cache-Control"] == "no-store"
     assert "<script" not in page.text
     assert outcome_of(lobby, letter_id) is None
-    for label in [*words.OUTCOME_CHOICES.values(), *words.REPLY_CHOICES.values(), "I cannot say"]:
+    for label in [*words.OUTCOME_CHOICES.values(), *words.REPLY_CHOICES.values(), "I don’t know"]:
         assert f">{label}</label>" in page.text
     thanks = client.post(path, data={"outcome": "answered", "said": "meeting", "text": SECRET})
     assert thanks.status_code == 200
-    assert "Morag Ferncastle’s office has answered." in visible(thanks)
+    assert "Morag Ferncastle’s office has replied." in visible(thanks)
     assert [reply.kind for reply in replies(lobby, letter_id)] == [ReplyKind.MEETING]
     again = client.get(path)
     assert 'value="answered" checked' in again.text
@@ -398,7 +398,7 @@ def test_the_page_of_the_question_changes_nothing_and_its_button_keeps_the_answe
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
-        ({}, "outcome", "Choose what came back."),
+        ({}, "outcome", "Choose an answer."),
         ({"outcome": "nonsense"}, "outcome", "Choose one of these."),
         ({"outcome": "answered", "said": "nonsense"}, "said", "Choose one of these."),
         ({"outcome": "answered", "text": "x" * 5001}, "text", "At most 5000 characters, please."),
@@ -431,7 +431,7 @@ def test_the_page_says_when_the_organisers_have_taken_the_reply_over(
         reply = session.exec(select(MemberReply).where(MemberReply.letter_id == letter_id)).one()
         reply.verified_by = Private(reply.text.organisation_id, "Olive Organiser")
     page = client.get(f"/letters/answer/{token}")
-    assert "That stays as it is." in visible(page)
+    assert "So we don’t ask you about it." in visible(page)
     assert 'name="said"' not in page.text
     assert "Olive" not in page.text
     assert SECRET not in page.text
