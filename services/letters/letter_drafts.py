@@ -9,7 +9,10 @@ other parts wait, unchanged, until the writer starts again from the campaign's t
 Each save names the version that it read and makes the next one. A save from an older version
 changes nothing that was stored: what it would have written, where it differs, is kept in `others`,
 and the page shows both. So a second device or an old tab never loses words, its own or the newer
-ones. The street address is asked for when the letter is sent, and is never part of a draft.
+ones. 'Back' shows a page as it was, with its old version. So each page has an id, and a save from
+the page that saved last is no conflict.
+
+The street address is asked for when the letter is sent, and is never part of a draft.
 
 A draft is deleted when its letter is sent, when its signature ends (`signature_states`), and 14
 days after its last save.
@@ -39,9 +42,13 @@ _draft = table_of(LetterDraft)
 
 @dataclass(frozen=True, slots=True)
 class DraftContent(LetterParts):
-    """What a draft holds: the writer's parts, and texts that an older page sent (`others`)."""
+    """What a draft holds: the writer's parts, and texts that an older page sent (`others`).
+
+    `page` is the id of the page that saved it.
+    """
 
     others: tuple[str, ...] = ()
+    page: str = ""
 
     def with_others(self, old: LetterParts) -> "DraftContent":
         """Returns this content, which keeps the texts of an older one where they differ."""
@@ -83,7 +90,7 @@ def save(
     now: datetime,
     keeps_other: bool = True,
 ) -> Saved:
-    """Stores `content` if `version` is that of the stored draft (0: there is none).
+    """Stores `content` if `version` is that of the stored draft (0: there is none), or the page is.
 
     If not, the stored draft stays, and with `keeps_other` gets what differs as one of its `others`.
     A draft that was deleted meanwhile is made again. Gone if the signature does not stand.
@@ -93,11 +100,12 @@ def save(
     if signature is None or signature.state is not SignatureState.CONFIRMED:
         raise Gone("signature_ended", "This signature has been removed.")
     stored = read(session, signature_id)
-    if stored.version in (0, version):
+    is_same_page = content.page != "" and content.page == stored.content.page
+    if stored.version in (0, version) or is_same_page:
         new = StoredDraft(stored.version + 1, content)
         _write(session, signature, new, now)
         return Saved(new, is_newest=True)
-    is_same = replace(content, others=()) == replace(stored.content, others=())
+    is_same = replace(content, others=(), page="") == replace(stored.content, others=(), page="")
     with_others = replace(stored, content=stored.content.with_others(content))
     if keeps_other and with_others != stored:
         _write(session, signature, with_others, now)

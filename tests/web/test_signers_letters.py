@@ -116,7 +116,7 @@ def test_own_words_from_the_thank_you_page_are_saved_and_stand_first_in_the_lett
     assert (saved.status_code, saved.headers["Location"]) == (303, signer.letter)
     assert stored_draft(lobby, signer).content.personal == OWN
     page = client.get(signer.letter)
-    assert (page.status_code, page.headers["Cache-Control"]) == (200, "no-store")
+    assert (page.status_code, page.headers["Cache-Control"]) == (200, "private, no-cache")
     assert own_words(page) == OWN
     assert body_of(page).startswith(
         "Dear Ms Ferncastle,\n\nI live in Edinburgh East and Musselburgh and I am one of your "
@@ -290,6 +290,19 @@ def test_the_second_of_two_devices_can_go_on_after_the_first(
     stored = stored_draft(lobby, signer)
     assert stored.content.personal == f"{OTHER} {OWN}"
     assert set(stored.content.others) == {OWN, OTHER}
+
+
+def test_the_page_that_saved_last_can_save_again_after_back(
+    client: TestClient, signer: Signer, lobby: Lobby
+) -> None:
+    save(client, signer, personal=OWN, version="0", page="one")
+    save(client, signer, personal=f"{OWN} And more.", version="0", page="one")
+    content = stored_draft(lobby, signer).content
+    assert (content.personal, content.others) == (f"{OWN} And more.", ())
+    save(client, signer, personal=OTHER, version="2", page="two")
+    save(client, signer, personal=OWN, version="0", page="one")
+    content = stored_draft(lobby, signer).content
+    assert (content.personal, content.others) == (OTHER, (OWN,))
 
 
 def test_words_from_the_thank_you_page_do_not_replace_a_draft(

@@ -21,6 +21,8 @@ from services.letters.intake import PostalAddress
 from web.base.forms import Form
 
 LONGEST_PERSONAL = 3000
+# A browser shows the page again after 'Back', with what was typed. No other cache keeps it.
+KEPT_BY_BROWSER = "private, no-cache"
 MOST_POINTS, LONGEST_POINT = 60, 400
 ADDRESS_FIELDS = ("line1", "line2", "town")
 

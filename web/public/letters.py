@@ -36,8 +36,6 @@ from web.base.rendering import page, see_other
 from web.public import dev_mail, letter_forms
 from web.public.letter_forms import PartFields
 
-# A browser shows the page again after 'Back', with what was typed. No other cache keeps it.
-KEPT_BY_BROWSER = "private, no-cache"
 router = APIRouter()
 
 
@@ -314,7 +312,7 @@ def _page(
         is_closed=_closed_reason(view) is not None,
     )
     if is_personal and not form.value("proof"):
-        response.headers["Cache-Control"] = KEPT_BY_BROWSER
+        response.headers["Cache-Control"] = letter_forms.KEPT_BY_BROWSER
     return response
 
 

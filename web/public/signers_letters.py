@@ -7,6 +7,7 @@ so that it survives Back, a reload, a killed tab and another device. The street 
 the last form into the letter, and is in no draft.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -31,13 +32,18 @@ from web.public import letter_forms, letter_signers
 from web.public.letter_forms import PartFields
 from web.public.letter_signers import LetterSigner
 
+LONGEST_PAGE = 32
 router = APIRouter()
 
 
 class DraftFields(PartFields):
-    """The fields of the letter's page. Without a `version`, only the own words were on the page."""
+    """The fields of the letter's page. Without a `version`, only the own words were on the page.
+
+    `page` is the id of the page, which a browser shows again after 'Back'.
+    """
 
     version: str = ""
+    page: str = ""
 
 
 class SavedParts(BaseModel):
@@ -141,7 +147,7 @@ def _content(
         return replace(stored, personal=parts.personal)
     parts = letter_forms.check_parts(form, locale=stored.locale, is_by_hand=fields.is_by_hand)
     form.finish()
-    content = DraftContent(**vars_of(parts), others=stored.others)
+    content = DraftContent(**vars_of(parts), others=stored.others, page=fields.page[:LONGEST_PAGE])
     return _after_action(content, fields.action, signer)
 
 
@@ -218,12 +224,12 @@ def _letter_page(
     if is_to_check and error is None and letter.can_be_sent:
         return see_other(f"/thanks/{signer.token}/letter/check")
     form = form or forms.Form()
-    form.put(personal=parts.personal, version=str(stored.version))
+    form.put(personal=parts.personal, version=str(stored.version), page=secrets.token_hex(8))
     form.put_all(points=list(parts.points))
     letter_forms.put_letter(form, letter)
     if error is not None:
         form.note(error)
-    return page(
+    response = page(
         "letters/signers_letter.html",
         session,
         status=422 if form.problems else 200,
@@ -234,3 +240,5 @@ def _letter_page(
         is_changed=is_changed,
         **letter_signers.values_of(signer, letter, form),
     )
+    response.headers["Cache-Control"] = letter_forms.KEPT_BY_BROWSER
+    return response

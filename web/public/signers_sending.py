@@ -167,7 +167,7 @@ def _check_page(
         postcode=signer.postcode,
         opened=opened.issue(lobby.tokens, signer.situation) or "",
     )
-    return page(
+    response = page(
         "letters/check_letter.html",
         session,
         status=status,
@@ -180,3 +180,6 @@ def _check_page(
         text=intake.with_name_below(letter.body, signer.name),
         **letter_signers.values_of(signer, letter, form),
     )
+    if status != 200:  # the answer to a form: without it, 'Back' would be an error of the browser
+        response.headers["Cache-Control"] = letter_forms.KEPT_BY_BROWSER
+    return response
