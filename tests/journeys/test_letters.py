@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from services.assembly import Lobby
 from tests.support.browser import MARKS, PHONE, served
 from tests.support.common import CAMPAIGN, CAN_SIGN
+from tests.support.letters import Signer, confirmed_signer, stored_draft
 from tests.support.pages import Deliver
-from tests.support.signers import Signer, confirmed_signer, stored_draft
 from web.base.signer_cookies import COOKIE
 
 pytestmark = [*MARKS, pytest.mark.slow]

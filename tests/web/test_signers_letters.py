@@ -27,6 +27,7 @@ from services.letters import letter_drafts
 from services.letters.letter_drafts import DraftContent
 from tests.support.common import CAMPAIGN, CAN_SIGN, Clock, text_of
 from tests.support.keys import key_for
+from tests.support.letters import Signer, confirmed_signer, stored_draft, use_browser_of
 from tests.support.pages import (
     ANNA,
     HOME,
@@ -39,7 +40,6 @@ from tests.support.pages import (
     value_of,
     visible,
 )
-from tests.support.signers import Signer, confirmed_signer, stored_draft, use_browser_of
 
 OWN = "My mother was nursed on Ward 12, and agency staff cost the hospital twice as much."
 OTHER = "I worked nights there myself for eleven years, so I know what short wards mean."

@@ -18,6 +18,7 @@ from services.letters.drafting import editors, situations
 from services.letters.drafting.editors import EditedLetter, LetterParts
 from services.letters.drafting.rules import Writer
 from services.letters.drafting.situations import Situation
+from services.signatures import signature_states
 from services.signatures.recording import HOME
 from services.supporters import supporters
 from web.base import stands
@@ -60,9 +61,9 @@ def find(
     """
     signature_id = lobby.tokens.read(Purpose.THANKS, token)
     to_thanks = see_other(f"/thanks/{token}")
-    signature = session.get(Signature, signature_id, populate_existing=True)
-    if not is_signer(request, lobby, signature_id) or signature is None:
+    if not is_signer(request, lobby, signature_id):
         return to_thanks
+    signature = signature_states.get(session, signature_id)
     if not proofs.can_prove(signature):
         return to_thanks
     campaign = campaigns.get(session, petitions.get(session, signature.petition_id).campaign_id)
