@@ -132,6 +132,10 @@ def test_what_a_signer_types_survives_back_a_reload_a_killed_tab_and_another_dev
     assert page.get_by_text("From my phone.").is_visible()
     page.get_by_role("button", name="Add it to my own words").click()
     assert own_words(page) == "From my laptop.\n\nFrom my phone."
+    page.get_by_role("button", name="Change the whole text").click()
+    assert "From my phone." in page.get_by_label("The whole letter").input_value()
+    page.get_by_role("button", name="Start again from the campaign").click()
+    assert own_words(page) == "From my laptop.\n\nFrom my phone."
 
 
 def test_a_device_without_the_cookie_shows_nothing(
