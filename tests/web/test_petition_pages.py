@@ -264,7 +264,7 @@ def test_confirming_shows_the_mp_and_a_letter_with_what_is_known(
 ) -> None:
     page = client.post(f"/confirm/{signed_token(client, deliver)}")
     assert "Morag Ferncastle has not signed" in visible(page)
-    assert body_of(page).startswith("Dear Morag Ferncastle,")
+    assert body_of(page).startswith("Dear Ms Ferncastle,")
     assert value_of(page, "email") == ANNA["email"]
     assert value_of(page, "postcode") == CAN_SIGN
     assert f'action="{LETTERS}"' in page.text
