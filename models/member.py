@@ -11,12 +11,17 @@ from models.base import UtcDateTime, choice, new_id
 
 
 class Member(SQLModel, table=True):
-    """An MP, keyed by Parliament's member id. `email` is the published address of their staff."""
+    """An MP, keyed by Parliament's member id. `email` is the published address of their staff.
+
+    `salutation` is how a letter addresses them: 'Ms Ferncastle', 'Sir Keir'. It is empty where
+    their title is unknown.
+    """
 
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     name: str
     party: str
     email: str | None = None
+    salutation: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class Membership(SQLModel, table=True):

@@ -20,6 +20,7 @@ from worker.parliament import sync_members as sync_members
 from worker.parliament import sync_members_if_due as sync_members_if_due
 from worker.parliament import sync_motion as sync_motion
 from worker.parliament import sync_saved_motion as sync_saved_motion
+from worker.retention import delete_old_drafts as delete_old_drafts
 from worker.retention import delete_old_submissions as delete_old_submissions
 from worker.sorting import sort_submissions as sort_submissions
 from worker.webhooks import clean_up_webhooks as clean_up_webhooks

@@ -1,9 +1,10 @@
-"""Deletes submissions that were not confirmed in time, and hashes that are no longer needed."""
+"""Deletes what nobody confirmed or finished in time, and hashes that are no longer needed."""
 
 import threading
 from uuid import UUID
 
 from services.assembly import Lobby
+from services.letters import letter_drafts
 from services.submissions import ending, sender_requests
 
 _MOST_ROUNDS = 40
@@ -23,6 +24,18 @@ def delete_old_submissions(lobby: Lobby, stop: threading.Event) -> int:
             deleted = ending.delete_old(session, now=lobby.clock())
         total += deleted
         if not deleted or stop.is_set():
+            break
+    return total
+
+
+def delete_old_drafts(lobby: Lobby, stop: threading.Event) -> int:
+    """Deletes drafts of letters that nobody has saved for 14 days; returns how many."""
+    total = 0
+    while not stop.is_set():
+        with lobby.database.write(is_public=False) as session:
+            deleted = letter_drafts.delete_old(session, now=lobby.clock())
+        total += deleted
+        if not deleted:
             break
     return total
 

@@ -1,6 +1,7 @@
 """Adds the face of organisations and campaigns, pictures, dates, drafts of letters and requests.
 
-Existing news gets slugs from its titles. On the way down all of this goes.
+Members get a salutation, which the next import or sync fills in. Existing news gets slugs from its
+titles. On the way down all of this goes.
 """
 
 import re
@@ -36,6 +37,7 @@ def upgrade() -> None:
         "campaign",
         sa.Column("letter_points_welsh", sa.JSON(), server_default="[]", nullable=False),
     )
+    op.add_column("member", sa.Column("salutation", sa.String(), server_default="", nullable=False))
     _create_texts()
     _create_pictures()
     _add_slugs()
@@ -55,6 +57,7 @@ def downgrade() -> None:
         "privacy_notice",
     ):
         op.drop_table(name)
+    op.drop_column("member", "salutation")
     op.drop_index("uq_campaign_update_slug", "campaign_update")
     op.drop_column("campaign_update", "updated_at")
     op.drop_column("campaign_update", "slug")

@@ -142,8 +142,8 @@ class PublicAnswers:
     """The caches of one process, with slugs as keys.
 
     The key of `confirmed` is a petition's id, that of `campaign_slugs` a petition's slug, that of
-    `embeds` a petition's and a partner's slug, that of `pages` renders its page, and `seats` has one
-    entry. They hold nothing that only an API key may see.
+    `embeds` a petition's and a partner's slug, that of `pages` renders its page, and `seats` has
+    one entry. They hold nothing that only an API key may see.
     """
 
     def __init__(self, lobby: Lobby) -> None:

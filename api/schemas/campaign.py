@@ -38,6 +38,14 @@ PurposeWelsh = Annotated[str, rule(campaign_texts.purpose_welsh)]
 Outcome = Annotated[str, rule(campaign_texts.outcome)]
 OutcomeDay = Annotated[Day, Field(description="The day of the outcome, which needs the outcome")]
 Points = Annotated[list[Annotated[str, line(300)]], Field(max_length=20)]
+WelshPoints = Annotated[
+    list[Annotated[str, line(300, shortest=0)]],
+    Field(
+        max_length=20,
+        description="The translations of `letter_points`, in their order. A point without one (an "
+        "empty text) is not offered for a letter in Welsh.",
+    ),
+]
 
 
 class NewCampaign(Request):
@@ -56,6 +64,7 @@ class NewCampaign(Request):
     outcome: Outcome = ""
     outcome_on: OutcomeDay | None = None
     letter_points: Points = Field(default_factory=list)
+    letter_points_welsh: WelshPoints = Field(default_factory=list)
     likeness_limit: LikenessLimit | None = None
     letters_per_hour: Pace | None = None
     letters_per_member_day: Pace | None = None
@@ -78,6 +87,7 @@ class CampaignChange(Request):
     outcome: Outcome | None = None
     outcome_on: OutcomeDay | None = None
     letter_points: Points | None = None
+    letter_points_welsh: WelshPoints | None = None
     likeness_limit: LikenessLimit | None = None
     letters_per_hour: Pace | None = None
     letters_per_member_day: Pace | None = None
@@ -138,6 +148,7 @@ class CampaignAnswer(Answer):
     outcome: str
     outcome_on: date | None
     letter_points: list[str]
+    letter_points_welsh: list[str]
     likeness_limit: int | None
     letters_per_hour: int | None
     letters_per_member_day: int | None
@@ -157,6 +168,7 @@ class CampaignAnswer(Answer):
 def campaign_answer(view: CampaignView, base_url: str) -> CampaignAnswer:
     """Converts the view of a campaign. `base_url` is ours, for the addresses of its news."""
     shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}
+    shown |= {"letter_points_welsh"}
     shown |= {"likeness_limit", "likeness_is_required", "letters_per_hour"}
     shown |= {"hero_line", "purpose", "purpose_welsh", "outcome", "outcome_on"}
     shown |= {"letters_per_member_day", "own_words_are_required", "created_at", "updated_at"}

@@ -28,6 +28,7 @@ def create(
     Without letters of its own it uses the built-in ones, so that it can open at once.
     """
     campaign = Campaign(organisation_id=organisation_id, created_at=now, updated_at=now, **values)
+    _check_points(campaign)
     campaign_texts.require_whole_outcome(campaign, now=now)
     add_unique(session, campaign, f"There is a campaign '{campaign.slug}' already.")
     if motion_id is not None:
@@ -45,9 +46,13 @@ def update(
 ) -> Campaign:
     """Change the given values and, with `motion_id`, the current motion.
 
-    Raises Invalid if it has the day of an outcome without the outcome, or a day to come.
+    A point that changes in English alone has no translation any more. Raises Invalid if it has the
+    day of an outcome without the outcome, or a day to come.
     """
+    if "letter_points" in values and "letter_points_welsh" not in values:
+        values = {**values, "letter_points_welsh": _still_translated(campaign, values)}
     campaign.sqlmodel_update(values)
+    _check_points(campaign)
     campaign_texts.require_whole_outcome(campaign, now=now)
     campaign.updated_at = now
     session.add(campaign)
@@ -160,6 +165,21 @@ def organisations_in_public(session: Session) -> list[Organisation]:
     found = session.exec(select(Organisation).where(col(Organisation.id).in_(owners)))
     # Sorted here, because the databases collate text differently.
     return sorted(found, key=lambda organisation: (organisation.name.casefold(), organisation.slug))
+
+
+def _still_translated(campaign: Campaign, values: dict[str, Any]) -> list[str]:
+    """Returns the points in Welsh, with an empty text for those whose English has changed."""
+    # All three lists may differ in length.
+    places = zip(
+        campaign.letter_points, values["letter_points"], campaign.letter_points_welsh, strict=False
+    )
+    return [welsh if old == new else "" for old, new, welsh in places]
+
+
+def _check_points(campaign: Campaign) -> None:
+    if len(campaign.letter_points_welsh) > len(campaign.letter_points):
+        message = "There are more points in Welsh than in 'letter_points', which they translate."
+        raise Invalid.field("letter_points_welsh", "too_long", message)
 
 
 def _unknown(slug: str) -> NotFound:

@@ -170,7 +170,10 @@ def _load_campaign(
         organisation_id=organisation.id,
         values={
             **content["campaign"],
+            "purpose": content["purpose"],
+            "purpose_welsh": content["purpose_welsh"],
             "letter_points": content["points"],
+            "letter_points_welsh": content["points_welsh"],
             "likeness_limit": LIKENESS_LIMIT,
         },
         motion_id=motion_id,

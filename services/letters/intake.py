@@ -15,7 +15,7 @@ from models import Keyring, Letter, LetterState, SubmissionKind
 from models.base import new_ids_at
 from services.common import texts
 from services.errors import Conflict, Invalid
-from services.letters import confirmed_letters, proofs, submitted_letters
+from services.letters import confirmed_letters, letter_drafts, proofs, submitted_letters
 from services.letters.drafting import drafts, rules, situations, sketches
 from services.letters.drafting.rules import Writer
 from services.letters.drafting.situations import Situation
@@ -100,6 +100,7 @@ def take_in(
             received_at=now,
         )
         queued = confirmed_letters.queue(session, submitted, keyring=keyring, now=now, pace=pace)
+        letter_drafts.delete(session, proof)
         return TakenLetter(queued.id, queued.state)
     sealed = payload.seal(owner, contents)
     new = NewSubmission(SubmissionKind.LETTER, campaign.id, code, sealed, sender_index)
@@ -171,8 +172,17 @@ def address_of(letter: Letter) -> PostalAddress:
 def text_as_sent(letter: Letter) -> str:
     """Returns the letter with the name and postal address of its writer below it.
 
-    MPs' offices ask for the address first. A name that ends the letter is not repeated.
+    MPs' offices ask for the address first. A name that ends the letter is not repeated, and one
+    below a sign-off such as 'Yn gywir,' stands on the next line.
     """
-    body: str = letter.body.text.rstrip()
-    name = [] if body.endswith(letter.name.text) else ["", letter.name.text]
-    return "\n".join([body, *name, *address_of(letter).lines(), ""])
+    body = with_name_below(letter.body.text, letter.name.text)
+    return "\n".join([body, *address_of(letter).lines(), ""])
+
+
+def with_name_below(body: str, name: str) -> str:
+    """Returns a letter that ends with its writer's name, as `text_as_sent` does."""
+    body = body.rstrip()
+    if body.endswith(name):
+        return body
+    gap = "\n" if body.endswith(",") else "\n\n"
+    return f"{body}{gap}{name}"

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from models import Keyring, Letter, LetterState, Submission, Supporter
 from services.errors import Conflict
 from services.letters import adoption, confirmed_letters, letter_states, submitted_letters
-from services.submissions import ending, payload
+from services.submissions import ending, payload, standing_letters
 
 
 class Disowned(NamedTuple):
@@ -33,6 +33,17 @@ def find(session: Session, row_id: UUID, *, keyring: Keyring) -> Letter:
     if submitted is None:
         raise confirmed_letters.gone()
     return submitted.letter
+
+
+def sent_by(session: Session, supporter_id: UUID, *, member_id: int, motion_id: int) -> UUID | None:
+    """Returns the id of the letter that a new one would not replace: on its way, or gone."""
+    statement = select(Letter.id).where(
+        Letter.supporter_id == supporter_id,
+        Letter.member_id == member_id,
+        Letter.motion_id == motion_id,
+        standing_letters.stands(),
+    )
+    return session.exec(statement).first()
 
 
 def cancel(session: Session, row_id: UUID, *, keyring: Keyring, now: datetime) -> Letter | None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from models import Organisation, Picture, PictureFile
+from models import Campaign, Organisation, Picture, PictureFile
 
 LOGO_HEIGHT = 36
 
@@ -35,6 +35,11 @@ class Face:
 def of_organisation(session: Session, organisation: Organisation) -> Face:
     """Returns the face of one organisation, in one statement."""
     return _face(organisation, _logos(session, [organisation.id]).get(organisation.id))
+
+
+def of_campaign(session: Session, campaign: Campaign) -> Face:
+    """Returns the face of the organisation that runs a campaign."""
+    return of_organisation(session, session.get_one(Organisation, campaign.organisation_id))
 
 
 def of_organisations(session: Session, organisations: Collection[Organisation]) -> dict[UUID, Face]:

@@ -20,6 +20,7 @@ from services.common import texts
 from services.database.engine import insert_ignore, upsert
 from services.errors import Invalid
 from services.files import csv_reading
+from services.parliament import salutations
 
 COLUMNS = {"constituency_gss", "member_id", "name", "party", "elected", "email"}
 SPEAKER = "Speaker"
@@ -169,7 +170,13 @@ def _parse(file: Path, line: int, row: dict[str, str], today: date) -> MemberRow
         email = texts.email_address(row["email"]) if row["email"] else None
     except (ValueError, Invalid):
         csv_reading.refuse(file, line, "elected is not a day (YYYY-MM-DD) or email not an address")
-    member = Member(id=int(row["member_id"]), name=row["name"], party=row["party"], email=email)
+    member = Member(
+        id=int(row["member_id"]),
+        name=row["name"],
+        party=row["party"],
+        email=email,
+        salutation=salutations.of_member(row.get("title_name", ""), row.get("family_name", "")),
+    )
     return MemberRow(code, member, since, _offices(row))
 
 

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from models import Constituency, Member, Membership, OfficeKind
 from services.errors import Conflict
-from services.parliament import members
+from services.parliament import members, salutations
 from services.parliament.members import SPEAKER, SPEAKER_TITLE, MemberRow, OfficeRow
 from services.parliament.official.members_api import Biography, CommonsMember
 
@@ -142,7 +142,13 @@ def _vacated(session: Session, filled: set[str], unmatched: set[int]) -> dict[st
 def _row(code: str, answer: CommonsMember, today: date) -> MemberRow:
     return MemberRow(
         constituency_code=code,
-        member=Member(id=answer.id, name=answer.name, party=answer.party, email=answer.email),
+        member=Member(
+            id=answer.id,
+            name=answer.name,
+            party=answer.party,
+            email=answer.email,
+            salutation=salutations.of_member(answer.full_title, answer.family_name),
+        ),
         since=_elected_on(answer),
         offices=_offices(answer, today),
         all_offices=answer.biography is not None,

@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Petition, Signature, SignatureState, Supporter
+from models import LetterDraft, Petition, Signature, SignatureState, Supporter
 from models.base import table_of
 from services.errors import Conflict, NotFound
 from services.signatures import adoption
@@ -22,6 +22,9 @@ from services.webhooks import events
 from services.webhooks.events import SignatureFact
 
 _signature, _supporter = table_of(Signature), table_of(Supporter)
+_draft = table_of(LetterDraft)
+# What the signer wrote to their MP and has not sent (`services.letters.letter_drafts`).
+_DRAFT_DELETED = sa.delete(_draft).where(_draft.c.signature_id == sa.bindparam("signature"))
 
 
 class Disowned(NamedTuple):
@@ -171,6 +174,7 @@ def _end(
         code = signature.constituency_code
         counts.remove_signature(session, signature.petition_id, code, now=now)
         seat_watches.end(session, signature)
+        session.connection().execute(_DRAFT_DELETED, {"signature": signature.id})
         events.signature_withdrawn(
             session,
             SignatureFact(signature.id, signature.petition_id, code, signature.signed_at),

@@ -74,13 +74,14 @@ def test_somebody_who_has_not_signed_writes_and_confirms_by_mail_without_scripts
 ) -> None:
     deliver()
     page.goto(f"{address}/campaigns/{CAMPAIGN}/letter")
-    page.get_by_label("Your postcode").fill(CAN_SIGN)
+    page.get_by_label("Postcode").fill(CAN_SIGN)
     page.get_by_role("button", name="Find my MP").click()
-    page.get_by_label("Your name").fill("Anna Example")
-    page.get_by_label("Your e-mail address").fill("anna@example.org")
-    page.get_by_label("House and street").fill("1 Example Street")
+    page.get_by_label("Full name").fill("Anna Example")
+    page.get_by_label("Email", exact=True).fill("anna@example.org")
+    page.get_by_label("Address line 1").fill("1 Example Street")
     page.get_by_label("Town or city").fill("Edinburgh")
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("No, thank you").check()
+    page.get_by_role("button", name="Continue").click()
     assert page.url == f"{address}/campaigns/{CAMPAIGN}/letters/check-your-mail"
 
     (mail,) = deliver()

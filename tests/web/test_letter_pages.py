@@ -40,7 +40,7 @@ from web.base import words
 def test_a_postcode_finds_the_mp_and_drafts_a_letter(client: TestClient) -> None:
     page = client.post(LETTER, data={"postcode": CAN_SIGN.lower(), "name": "Anna Example"})
     assert page.status_code == 200
-    assert "Morag Ferncastle has not signed the motion yet." in visible(page)
+    assert "Morag Ferncastle hasn’t signed the motion yet." in visible(page)
     assert body_of(page).rstrip().endswith("Anna Example")
     for program in ("mailto:", "https://mail.google.com/", "https://outlook.office.com/"):
         assert f'href="{program}' in page.text
@@ -50,7 +50,7 @@ def test_a_postcode_finds_the_mp_and_drafts_a_letter(client: TestClient) -> None
     ("postcode", "message"),
     [
         (SIGNED, "Adaeze Hartwhistle has signed the motion."),
-        (MINISTER, "by convention office holders do not sign"),
+        (MINISTER, "people in such an office don’t sign motions"),
         ("CO15 1SE", "has said that they sign no motions"),
     ],
 )
@@ -65,8 +65,8 @@ def test_the_standing_of_the_mp_is_said_in_words(
 def test_where_no_letter_is_possible_the_reason_stands_there(client: TestClient) -> None:
     page = client.post(LETTER, data={"postcode": VACANT})
     assert page.status_code == 200
-    assert "This seat is vacant" in visible(page)
-    assert "Those who have signed can ask us to tell them when there is an MP." in visible(page)
+    assert "There&#39;s no MP for this constituency at the moment." in visible(page)
+    assert "we can email you when there’s a new MP" in visible(page)
     assert "<textarea" not in page.text
     assert 'id="email"' not in page.text, "a stranger leaves no address here"
 
@@ -76,10 +76,10 @@ def test_only_the_letter_page_of_a_vacant_seat_speaks_of_a_coming_mp(
 ) -> None:
     for postcode in (CAN_SIGN, MINISTER):
         page = client.post(LETTER, data={"postcode": postcode})
-        assert "when there is an MP" not in visible(page)
+        assert "when there’s a new MP" not in visible(page)
     close_campaign(lobby, CampaignStatus.CLOSED)
     page = client.post(LETTER, data={"postcode": VACANT})
-    assert "when there is an MP" not in visible(page)
+    assert "when there’s a new MP" not in visible(page)
 
 
 def test_points_and_a_sentence_of_ones_own_go_into_the_draft(
@@ -101,8 +101,8 @@ def test_points_and_a_sentence_of_ones_own_go_into_the_draft(
     [
         ("nonsense", "Enter a full UK postcode"),
         ("", "Enter your postcode."),
-        ("ZE3 9JW", "We do not know this postcode"),
-        ("JE2 3AB", "This place has no MP in the UK Parliament."),
+        ("ZE3 9JW", "We can&#39;t find that postcode. Check it and try again."),
+        ("JE2 3AB", "Jersey isn&#39;t represented in the UK Parliament"),
     ],
 )
 def test_a_postcode_without_an_mp_is_told_beside_its_field(
@@ -143,7 +143,7 @@ def test_a_letter_is_read_sent_and_said_to_be_sent(
     assert "Your letter is on its way" in visible(client.post(path))
     (letter,) = deliver()
     assert "my ward depends on it" in text_of(letter)
-    shown = re.search(r'<div class="letter">(.*?)</div>', page.text, re.DOTALL)
+    shown = re.search(r'<div class="letter"[^>]*>(.*?)</div>', page.text, re.DOTALL)
     assert shown
     assert shown.group(1).strip() == text_of(letter).strip()
     assert "Your letter has been sent" in visible(client.get(path))
@@ -167,11 +167,11 @@ def test_a_cancelled_letter_is_not_sent(client: TestClient, deliver: Deliver) ->
     cancel = path.replace("confirm", "cancel")
     assert client.get(cancel).headers["Location"] == path
     cancelled = client.post(cancel)
-    assert "Your letter has been cancelled" in visible(cancelled)
+    assert "Your letter won’t be sent" in visible(cancelled)
     assert "my ward depends on it" in visible(cancelled), "what was typed is not lost"
     assert "Send my letter" not in visible(cancelled)
     again = client.post(cancel)
-    assert (again.status_code, "There is no letter any more" in visible(again)) == (200, True)
+    assert (again.status_code, "This letter is gone" in visible(again)) == (200, True)
     assert [client.post(path).status_code, client.get(path).status_code] == [410, 410]
     assert deliver() == []
 
@@ -182,8 +182,8 @@ def test_a_confirmed_letter_can_be_cancelled_until_it_goes(
     path = letter_path(client, deliver)
     assert client.post(path).status_code == 200
     cancelled = client.post(path.replace("confirm", "cancel"))
-    assert "Your letter has been cancelled" in visible(cancelled)
-    assert "Your letter has been cancelled" in visible(client.get(path))
+    assert "Your letter won’t be sent" in visible(cancelled)
+    assert "Your letter won’t be sent" in visible(client.get(path))
     assert client.post(path).status_code == 409
     assert deliver() == []
 
@@ -225,15 +225,15 @@ def test_the_owner_of_an_address_says_not_me_and_gets_no_more_mails_about_letter
 ) -> None:
     path = not_me(client, deliver)
     page = client.get(path)
-    assert "Did somebody else write with your address?" in visible(page)
+    assert "Did someone use your email address?" in visible(page)
     assert "Morag Ferncastle" in visible(page)
     assert "my ward depends on it" not in page.text
     assert waiting(lobby) == 1, "a GET changes nothing"
     done = client.post(path)
     assert (done.status_code, done.headers["Cache-Control"]) == (200, "no-store")
-    assert "We have deleted the letter" in visible(done)
+    assert "Letter deleted" in visible(done)
     assert waiting(lobby) == 0
-    assert "There is no letter any more" in visible(client.get(path))
+    assert "This letter is gone" in visible(client.get(path))
     assert write(client).status_code == 303
     assert deliver() == []
     assert sign(client).status_code == 303
@@ -281,7 +281,7 @@ def test_not_me_after_the_confirmation_cancels_the_letter_until_it_has_gone(
         if is_sent:
             assert len(deliver()) == 1
         done = client.post(f"/letters/disown/{token_in(mail, 'letters/disown')}")
-        heading = "This letter was confirmed" if is_sent else "We have deleted the letter"
+        heading = "This letter was confirmed" if is_sent else "Letter deleted"
         assert heading in visible(done)
     assert deliver() == []
 
@@ -299,7 +299,7 @@ def test_the_page_of_a_letter_shows_all_of_it_and_a_get_changes_nothing(
         shown = visible(page)
         assert "Sign EDM 152, please" in shown
         assert "Anna Example 1 Princes Street Flat 3 Edinburgh EH1 1YZ" in shown
-        assert "You get a copy by mail when it has gone." in shown
+        assert "We’ll email you a copy." in shown
     assert waiting(lobby) == 1
     client.post(path)
     (to_member, copy) = deliver()
@@ -315,7 +315,8 @@ def test_a_letter_whose_postcode_leads_to_another_mp_is_shown_once_more(
     deliver()
     page = write(client, drafted_for=mark.group(1))
     assert page.status_code == 409
-    assert "This letter was drafted for another MP" in visible(page)
+    assert "Your MP is now Morag Ferncastle. Check that your text still fits." in visible(page)
+    assert '<a href="#postcode">' in page.text
     assert "Morag Ferncastle" in visible(page)
     assert body_of(page).strip() == BODY.strip()
     newer = re.search(r'name="drafted_for" value="([^"]+)"', page.text)
@@ -326,7 +327,7 @@ def test_a_letter_whose_postcode_leads_to_another_mp_is_shown_once_more(
 def test_a_letter_to_a_vacant_seat_is_refused_and_kept(client: TestClient) -> None:
     page = write(client, postcode=VACANT)
     assert page.status_code == 409
-    assert "This seat is vacant" in visible(page)
+    assert "There&#39;s no MP for this constituency at the moment." in visible(page)
     assert body_of(page).strip() == BODY.strip()
 
 
@@ -339,10 +340,10 @@ def test_a_letter_to_an_mp_for_wales_can_be_written_in_welsh_and_back_in_english
 ) -> None:
     page = client.post(LETTER, data={"postcode": CARDIFF, "name": "Anna Example"})
     assert IN_WELSH in visible(page)
-    assert body_of(page).startswith("Dear Emlyn Tregaroth,")
+    assert body_of(page).startswith("Dear Mr Tregaroth,")
     form = {"postcode": CARDIFF, "name": "Anna Example", "locale": "en", "language": "cy"}
     welsh = client.post(LETTER, data={**form, "personal": "Fy mam oedd yno."})
-    assert body_of(welsh).startswith("Annwyl Emlyn Tregaroth,")
+    assert body_of(welsh).startswith("Annwyl Mr Tregaroth,")
     assert "Fy mam oedd yno." in body_of(welsh)
     assert 'name="locale" value="cy"' in welsh.text
     assert (IN_WELSH in visible(welsh), "Write in English" in visible(welsh)) == (False, True)
@@ -361,7 +362,7 @@ def test_a_letter_to_an_mp_for_wales_can_be_written_in_welsh_and_back_in_english
 
 def test_a_letter_to_an_mp_elsewhere_is_in_english(client: TestClient) -> None:
     page = client.post(LETTER, data={"postcode": CAN_SIGN, "locale": "cy", "language": "cy"})
-    assert body_of(page).startswith("Dear Morag Ferncastle,")
+    assert body_of(page).startswith("Dear Ms Ferncastle,")
     assert IN_WELSH not in visible(page)
 
 

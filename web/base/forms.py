@@ -28,12 +28,20 @@ class Form:
         """Returns the text of a field; empty where nothing was typed."""
         return str(self._values.get(name) or "")
 
+    def values(self, name: str) -> list[str]:
+        """Returns the texts of several checkboxes of one name."""
+        return list(self._values.get(name) or ())
+
     def has(self, name: str, choice: str) -> bool:
         """Returns whether one of several checkboxes of this name is ticked."""
         return choice in self._values.get(name, ())
 
     def put(self, **values: str) -> None:
         """Replaces the values shown in fields."""
+        self._values.update(values)
+
+    def put_all(self, **values: list[str]) -> None:
+        """Replaces the values of several fields of one name."""
         self._values.update(values)
 
     def check(self, name: str, rule: Callable[[str], str], *, missing: str) -> str:

@@ -88,13 +88,13 @@ CAMPAIGN_STATUSES = {
     CampaignStatus.LOST: "This campaign was not won",
 }
 LETTER_STATES = {
-    LetterState.PENDING: "Your letter waits for you",
+    LetterState.PENDING: "Your letter is ready to send",
     LetterState.QUEUED: "Your letter is on its way",
     LetterState.SENT: "Your letter has been sent",
-    LetterState.HELD: "We have kept your letter back",
-    LetterState.CANCELLED: "Your letter has been cancelled",
-    LetterState.REJECTED: "Your letter could not be delivered",
-    LetterState.UNCERTAIN: "We cannot tell whether your letter arrived",
+    LetterState.HELD: "We haven’t sent your letter",
+    LetterState.CANCELLED: "Your letter won’t be sent",
+    LetterState.REJECTED: "We couldn’t deliver your letter",
+    LetterState.UNCERTAIN: "We think your letter arrived",
 }
 # What a campaign's date is, before its day. News and other dates need no word.
 ENTRY_KINDS: dict[Kind, str] = {
@@ -178,6 +178,16 @@ def two_digits(value: float | None) -> str:
 def moment(value: datetime) -> str:
     """Formats a time as `23 November 2026, 22:45`, in London."""
     return times.moment(value)
+
+
+def at_time(value: datetime, now: datetime | None = None) -> str:
+    """Formats a time in London as `3.33pm on 29 November`, or `7am tomorrow` with `now`."""
+    local = value.astimezone(times.LONDON)
+    minutes = f".{local:%M}" if local.minute else ""
+    clock = f"{local.hour % 12 or 12}{minutes}{'am' if local.hour < 12 else 'pm'}"
+    days = (local.date() - times.today(now)).days if now else None
+    near = {0: "today", 1: "tomorrow"}.get(days) if days is not None else None
+    return f"{clock} {near}" if near else f"{clock} on {local.day} {local:%B}"
 
 
 def day(value: date) -> str:
@@ -276,6 +286,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "counted": counted,
     "two_digits": two_digits,
     "moment": moment,
+    "at_time": at_time,
     "day": day,
     "clock": times.clock,
     "time_and_day": times.time_and_day,

@@ -141,11 +141,11 @@ def _page(
     organisation = organisations.get(session, campaign.organisation_id)
     member = members.get(session, recorded.letter.member_id)
     return page(
-        "public/letter_answer.html",
+        "letters/letter_answer.html",
         session,
         status=status,
         is_private=True,
-        face=faces.of_organisation(session, organisation),
+        face=faces.of_campaign(session, campaign),
         recorded=recorded,
         form=form,
         token=token,

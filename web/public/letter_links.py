@@ -1,12 +1,14 @@
 """The links in a letter writer's email: read, send or cancel the letter, get a copy, 'not me'."""
 
 from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
-from models import Keyring, Letter, LetterState
+from models import Campaign, Keyring, Letter, LetterAct, LetterState
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
@@ -20,12 +22,22 @@ from services.letters import (
     letter_queue,
 )
 from services.letters.drafting import situations
+from services.organisations import faces
 from services.parliament import constituencies, members
+from services.parliament.standing import Standing
 from services.submissions import ending
 from web.base.rendering import page, see_other
+from web.base.sharing import ShareLinks
 
 router = APIRouter()
 _CANCELLABLE = (LetterState.PENDING, LetterState.QUEUED, LetterState.HELD)
+
+
+class Hold(NamedTuple):
+    """Why a letter is not sent, in a sentence, and the link to what the writer can do."""
+
+    reason: str
+    next: str = "Write a new letter"
 
 
 @router.get("/letters/confirm/{token}")
@@ -64,7 +76,7 @@ def cancel(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     with lobby.database.write() as writing:
         letter = letter_links.cancel(writing, letter_id, keyring=lobby.keyring, now=now)
     if letter is None:
-        return page("public/letter_gone.html", session, is_private=True)
+        return page("letters/letter_gone.html", session, is_private=True)
     return _page(session, lobby, letter, token, now, state=LetterState.CANCELLED)
 
 
@@ -85,14 +97,14 @@ def ask_to_disown(token: str, lobby: TheLobby, session: ReadSession) -> Response
     try:
         letter = letter_links.find(session, letter_id, keyring=lobby.keyring)
     except Gone:
-        return page("public/letter_gone.html", session, is_private=True)
+        return page("letters/letter_gone.html", session, is_private=True)
     return page(
-        "public/letter_disown.html",
+        "letters/letter_disown.html",
         session,
         is_private=True,
         state="asking",
         member=members.get(session, letter.member_id),
-        campaign=campaigns.get(session, letter.campaign_id),
+        **_of_campaign(session, letter.campaign_id),
     )
 
 
@@ -106,16 +118,22 @@ def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     with lobby.database.write(is_public=False) as writing:
         state, refused = letter_links.disown(writing, letter_id, keyring=lobby.keyring, now=now)
     if refused is None:
-        return page("public/letter_gone.html", session, is_private=True)
+        return page("letters/letter_gone.html", session, is_private=True)
     return page(
-        "public/letter_disown.html",
+        "letters/letter_disown.html",
         session,
         is_private=True,
         state=state.value,
         token=token,
         lift=lobby.tokens.issue(Purpose.LIFT_REFUSAL, ending.address_id(refused)),
-        campaign=campaigns.get(session, refused.subject_id),
+        **_of_campaign(session, refused.subject_id),
     )
+
+
+def _of_campaign(session: Session, campaign_id: UUID) -> dict[str, Any]:
+    """Returns what a page needs to belong to a campaign."""
+    campaign = campaigns.get(session, campaign_id)
+    return {"campaign": campaign, "face": faces.of_campaign(session, campaign)}
 
 
 def _page(
@@ -129,8 +147,9 @@ def _page(
 ) -> Response:
     """Shows a letter. `state` is given where nothing is stored of the letter any more."""
     state = state or letter.state
+    shared = _of_campaign(session, letter.campaign_id)
     return page(
-        "public/letter_link.html",
+        "letters/letter_link.html",
         session,
         is_private=True,
         letter=letter,
@@ -138,9 +157,10 @@ def _page(
         token=token,
         member=members.get(session, letter.member_id),
         constituency=constituencies.get(session, letter.constituency_code),
-        campaign=campaigns.get(session, letter.campaign_id),
+        **shared,
+        links=_links(lobby, shared["campaign"]),
         text=intake.text_as_sent(letter),
-        warning=_reason_to_hold(session, letter, state, lobby.keyring, now),
+        hold=_hold(session, letter, state, lobby.keyring, now),
         can_cancel=state in _CANCELLABLE,
         goes_at=letter_queue.goes_at(session, letter.id),
         server_answer=copies.server_answer(session, letter.id),
@@ -149,17 +169,30 @@ def _page(
     )
 
 
-def _reason_to_hold(
+def _links(lobby: Lobby, campaign: Campaign) -> ShareLinks:
+    address = f"{lobby.settings.base_url}/campaigns/{campaign.slug}"
+    return ShareLinks(address, f"I’ve just written to my MP. Will you? {campaign.title}")
+
+
+def _hold(
     session: Session, letter: Letter, state: LetterState, keyring: Keyring, now: datetime
-) -> str | None:
-    """Says why the letter is held, or would be held if it were sent now."""
-    if state is LetterState.HELD:
-        return letter_mails.HELD_REASONS.get(letter.reason or "")
-    if state not in (LetterState.PENDING, LetterState.QUEUED):
+) -> Hold | None:
+    """Says why the letter is held, or would be held if it were sent now, and what to do."""
+    if state not in (LetterState.PENDING, LetterState.QUEUED, LetterState.HELD):
         return None
     try:
         situation = situations.of_letter(session, letter, keyring=keyring, now=now)
-        reason = situations.reason_to_hold(letter, situation)
     except Conflict as error:
-        return error.message
-    return letter_mails.HELD_REASONS[reason] if reason else None
+        return Hold(error.message)
+    reason = situations.reason_to_hold(letter, situation)
+    if state is LetterState.HELD:
+        reason = letter.reason or reason
+    if reason is None:
+        return None
+    member = situation.member
+    has_signed = situation.standing is Standing.SIGNED and letter.act is not LetterAct.THANK
+    if reason == "standing_changed" and member and has_signed:
+        return Hold(f"{member.name} has signed since you wrote this.", "Write a thank-you instead")
+    if reason == "member_changed" and member:
+        return Hold(f"Your MP is now {member.name}.", f"Write to {member.name}")
+    return Hold(letter_mails.HELD_REASONS.get(reason, "It doesn’t fit any more."))

@@ -1,12 +1,14 @@
-"""The pages for writing to an MP. `letter_links` has the page that the email links to."""
+"""The pages for writing to an MP without having signed: the email confirms the writer's address.
 
-from collections.abc import Callable
+`signers_letters` has the pages of signers, `letter_links` the page that the email links to. Nothing
+is stored before the letter is sent off, so the form itself carries everything that was typed, and
+browsers may keep the page for 'Back'.
+"""
+
 from datetime import datetime
-from functools import partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Form, Request, Response
-from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.answers import letter_proofs
@@ -18,31 +20,31 @@ from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common import texts
 from services.common.tokens import Purpose
-from services.errors import Conflict, Invalid, LobbyError, NotFound
+from services.errors import Conflict, Invalid, LobbyError
 from services.letters import intake, opened
-from services.letters.drafting import drafts, editor_checks, situations
-from services.letters.drafting.drafts import Draft
-from services.letters.drafting.editor_checks import CheckedLetter
-from services.letters.drafting.rules import Writer
+from services.letters.drafting import editors, situations
+from services.letters.drafting.editors import EditedLetter, LetterParts
+from services.letters.drafting.rules import SHORTEST, Writer
 from services.letters.drafting.situations import Situation
 from services.letters.intake import NewLetter
+from services.organisations import faces
 from services.postcodes import directory
 from services.views import campaign_views
 from services.views.campaign_views import CampaignView
-from web.base import forms
+from web.base import forms, stands
 from web.base.rendering import page, see_other
-from web.public import dev_mail
+from web.public import dev_mail, letter_forms
+from web.public.letter_forms import PartFields
 
-LONGEST_PERSONAL = 3000
 router = APIRouter()
 
 
-class LetterFields(BaseModel):
+class LetterFields(PartFields):
     """The fields as sent.
 
-    `drafted_for` names the MP and the kind of letter of the draft, `locale` its language.
-    `language` is sent by the button that drafts it in another language. `proof` is in the form of
-    the page after confirming a signature. `opened` is the token with which the draft is counted.
+    `locale` is the language of the letter, `seat` the constituency of the last good postcode.
+    `proof` is in the form of the page after confirming a signature. `opened` is the token with
+    which the draft is counted. `language` is sent by the button that drafts in another language.
     """
 
     name: str = ""
@@ -51,100 +53,65 @@ class LetterFields(BaseModel):
     line2: str = ""
     town: str = ""
     postcode: str = ""
-    subject: str = ""
-    body: str = ""
-    personal: str = ""
-    points: list[str] = []
     updates: str = ""
     wants_copy: str = ""
-    drafted_for: str = ""
     locale: str = ""
     language: str = ""
+    seat: str = ""
     proof: str = ""
     opened: str = ""
+
+    @property
+    def chosen_locale(self) -> str:
+        """Returns the language of the button, or of the letter before."""
+        action = self.action if self.action in ("en", "cy") else ""
+        return letter_forms.locale_of(self.language or action or self.locale)
+
+
+class Details(NamedTuple):
+    """Who writes, and what else they answered."""
+
+    name: str
+    email: str
+    address: intake.PostalAddress
+    updates: bool
 
 
 Fields = Annotated[LetterFields, Form()]
 
 
-def drafted_for(situation: Situation) -> str:
-    """Returns the member and the kind of letter: a draft for one does not suit another."""
-    return f"{situation.member.id if situation.member else ''}-{situation.variant or ''}"
-
-
 @router.get("/campaigns/{slug}/letter")
 def ask_for_postcode(slug: Slug, session: ReadSession, now: Now) -> Response:
     """Shows the form for the writer's postcode."""
-    return _page(session, slug, forms.Form(), now)
+    view = campaign_views.of_campaign(session, campaigns.public(session, slug), now=now)
+    return _page(session, view, forms.Form())
 
 
 @router.post("/campaigns/{slug}/letter")
-def draft_letter(
+@router.post("/campaigns/{slug}/letter/check")
+def edit_letter(
     slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now
 ) -> Response:
-    """Shows the MP of a postcode, and drafts a letter to them with the chosen points."""
+    """Shows the MP of a postcode, and the letter that the parts make."""
     form = forms.Form(fields.model_dump())
-    campaign = campaigns.public(session, slug)
     try:
-        name, personal = _checked_draft_texts(form)
-        postcode = _postcode(form)
+        parts = letter_forms.check_parts(
+            form, locale=fields.chosen_locale, is_by_hand=fields.is_by_hand
+        )
+        if form.value("name").strip():
+            form.check("name", texts.person_name, missing="")
+        _postcode(form)
         form.finish()
-        situation = _situation(session, lobby, campaign, postcode, now)
+        campaign = campaigns.public(session, slug)
+        letter_forms.situation_of(session, lobby, campaign, form.value("postcode"), now)
     except Invalid as error:
         form.note(error)
-        return _page(session, slug, form, now, status=422)
-    chosen = _locale(fields.language or fields.locale)
-    locale = chosen if drafts.has_welsh(situation) else "en"
-    offered = drafts.points_to_choose(situation, locale=locale)
-    points = tuple(point for point in offered if form.has("points", point))
-    draft = drafts.draft(situation, name=name, points=points, personal=personal, locale=locale)
-    form.put(
-        postcode=postcode,
-        subject=draft.subject,
-        body=draft.body,
-        drafted_for=drafted_for(situation),
-        locale=draft.locale,
-        opened=opened.issue(lobby.tokens, situation) or "",
-    )
-    checked = _check_letter(session, lobby, situation, form, now)
-    return _page(session, slug, form, now, draft=draft, checked=checked)
-
-
-@router.post("/campaigns/{slug}/letter/check")
-def check_letter(
-    slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now
-) -> Response:
-    """Shows the editor with advice on the letter, and links that open it in an email program."""
-    form = forms.Form(fields.model_dump())
-    return _editor_page(session, lobby, slug, form, 200, now)
-
-
-@router.post("/campaigns/{slug}/letters/opened")
-def count_opened(slug: Slug, fields: Fields, lobby: TheLobby, now: Now) -> Response:
-    """Counts a letter that its writer opened in their own email program."""
-    form = forms.Form(fields.model_dump())
-    postcode = _postcode(form)
-    form.finish()
-    with lobby.database.write() as writing:
-        campaign = campaigns.public(writing, slug)
-        opened.count(
-            writing,
-            _situation(writing, lobby, campaign, postcode, now),
-            fields.opened,
-            tokens=lobby.tokens,
-            keyring=lobby.keyring,
-            now=now,
-        )
-    return see_other(f"/campaigns/{slug}/letters/opened")
-
-
-@router.get("/campaigns/{slug}/letters/opened")
-def thank_for_opened(slug: Slug, session: ReadSession) -> Response:
-    """Shows the same page to everybody, so that it says nothing about who has written before."""
-    return page("public/opened.html", session, campaign=campaigns.public(session, slug))
+        return _editor_page(session, lobby, slug, form, fields, now, status=422)
+    return _editor_page(session, lobby, slug, form, fields, now, parts=parts)
 
 
 @router.get("/campaigns/{slug}/letters")
+@router.get("/campaigns/{slug}/letter/check")
 def back_to_letter(slug: Slug) -> Response:
     """Redirects a GET of the form's address, such as a reload, to the form."""
     return see_other(f"/campaigns/{slug}/letter")
@@ -159,27 +126,37 @@ def take_in(
     With a proof that the address is the writer's, it queues the letter, and shows it.
     """
     form = forms.Form(fields.model_dump())
-    proof = letter_proofs.signature_in(lobby.tokens, fields.proof)
     try:
-        letter = _checked(form)
+        details = _checked_details(form, is_asked=not fields.proof)
+        parts = letter_forms.check_parts(
+            form,
+            locale=fields.chosen_locale,
+            is_by_hand=fields.is_by_hand,
+            shortest_body=SHORTEST,
+        )
+        form.finish()
         # One connection at a time: `session` takes its own only after an error.
         with lobby.database.write() as writing:
             campaign = campaigns.public(writing, slug)
-            situation = _situation(writing, lobby, campaign, letter.address.postcode, now)
-            _refuse_misdirected(form, situation)
+            situation = letter_forms.situation_of(
+                writing, lobby, campaign, details.address.postcode, now
+            )
+            letter = editors.edit(situation, parts, name=details.name)
+            _refuse_misdirected(form, letter)
             taken = intake.take_in(
                 writing,
                 situation,
-                letter,
+                _new_letter(letter, details, wants_copy=bool(fields.wants_copy)),
                 keyring=lobby.keyring,
                 now=now,
                 sender_index=sender_of(request.scope),
-                proof=proof,
+                proof=letter_proofs.signature_in(lobby.tokens, fields.proof),
                 pace=lobby.pace,
             )
     except (Invalid, Conflict) as error:
-        form.note(error, within="address.")
-        return _editor_page(session, lobby, slug, form, status_of(error)[0], now)
+        form.note(_on_page(error, fields), within="address.")
+        status = 409 if error.code == "letter_misdirected" else status_of(error)[0]
+        return _editor_page(session, lobby, slug, form, fields, now, status=status)
     if taken.state is LetterState.QUEUED:
         return see_other(f"/letters/confirm/{lobby.tokens.issue(Purpose.LETTER, taken.id)}")
     return see_other(f"/campaigns/{slug}/letters/check-your-mail")
@@ -192,154 +169,151 @@ def check_your_mail(
     """Shows the same page to everybody, so that it says nothing about who has written before."""
     campaign = campaigns.public(session, slug)
     return page(
-        "public/check_your_mail.html",
+        "letters/letter_check_mail.html",
         session,
-        kind="letter",
-        heading=campaign.title,
+        face=faces.of_campaign(session, campaign),
         campaign=campaign,
         shows_mail=dev_mail.is_shown(request, lobby, session),
     )
-
-
-def _line(name: str, longest: int, shortest: int = 1) -> Callable[[str], str]:
-    return partial(texts.line, field=name, longest=longest, shortest=shortest)
-
-
-def _text(name: str, longest: int, shortest: int = 0) -> Callable[[str], str]:
-    return partial(texts.paragraphs, field=name, longest=longest, shortest=shortest)
-
-
-def _locale(text: str) -> str:
-    return drafts.WELSH if text == drafts.WELSH else "en"
 
 
 def _postcode(form: forms.Form) -> str:
     return form.check("postcode", directory.normalise, missing="Enter your postcode.")
 
 
-def _checked_draft_texts(form: forms.Form) -> tuple[str, str]:
-    """Returns the name, which may be empty, and the writer's own sentences."""
-    has_name = form.value("name").strip() != ""
-    name = form.check("name", texts.person_name, missing="") if has_name else ""
-    return name, form.check("personal", _text("personal", LONGEST_PERSONAL), missing="")
+def _checked_details(form: forms.Form, *, is_asked: bool) -> Details:
+    """Returns who writes. `form.finish` raises the problems of the fields."""
+    name = form.check("name", texts.person_name, missing="Enter your name.")
+    email = form.check("email", texts.email_address, missing="Enter your email address.")
+    address = letter_forms.check_address(form, _postcode(form))
+    if is_asked:
+        form.check("updates", _yes_or_no, missing="Choose whether we can email you.")
+    return Details(name, email, address, form.value("updates") == "yes")
 
 
-def _checked(form: forms.Form) -> NewLetter:
-    """Returns the letter in the form, or raises Invalid with all problems."""
-    check = form.check
-    subject = check("subject", _line("subject", 200, 3), missing="Enter a subject.")
-    body = check("body", _text("body", 10_000, 50), missing="Write your letter.")
-    name = check("name", texts.person_name, missing="Enter your name.")
-    email = check("email", texts.email_address, missing="Enter your e-mail address.")
-    line1 = check("line1", _line("line1", 100), missing="Enter your house and street.")
-    line2 = check("line2", _line("line2", 100, 0), missing="")
-    town = check("town", _line("town", 100), missing="Enter your town or city.")
-    postcode = _postcode(form)
-    form.finish()
+def _yes_or_no(answer: str) -> str:
+    if answer not in ("yes", "no"):
+        raise Invalid.field("updates", "choice_unknown", "Choose yes or no.")
+    return answer
+
+
+def _new_letter(letter: EditedLetter, details: Details, *, wants_copy: bool) -> NewLetter:
     return NewLetter(
-        name=name,
-        email=email,
-        address=intake.PostalAddress(line1=line1, line2=line2, town=town, postcode=postcode),
-        subject=subject,
-        body=body,
-        updates=bool(form.value("updates")),
-        wants_copy=bool(form.value("wants_copy")),
-        locale=_locale(form.value("locale")),
+        name=details.name,
+        email=details.email,
+        address=details.address,
+        subject=letter.subject,
+        body=letter.body,
+        updates=details.updates,
+        wants_copy=wants_copy,
+        locale=letter.locale,
     )
 
 
-def _situation(
-    session: Session, lobby: Lobby, campaign: Campaign, postcode: str, now: datetime
-) -> Situation:
-    """Returns the situation of a normalised postcode. Invalid where the postcode is unknown."""
-    try:
-        answer = lobby.postcodes.lookup(postcode)
-        return situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-    except NotFound as error:
-        raise Invalid.field("postcode", error.code, error.message) from error
+def _refuse_misdirected(form: forms.Form, letter: EditedLetter) -> None:
+    """Raises Invalid where the page showed a letter to another MP, or of another kind.
 
-
-def _refuse_misdirected(form: forms.Form, situation: Situation) -> None:
-    """Raises Conflict where the letter was drafted for another MP or another kind of letter.
-
-    The postcode may have changed since the draft, or the MP may have signed.
+    The postcode may have changed since, or the MP may have signed.
     """
-    before = form.value("drafted_for")
-    if before and situation.reason is None and before != drafted_for(situation):
-        form.put(drafted_for=drafted_for(situation))
-        message = (
-            "This letter was drafted for another MP, or before your MP's position changed. "
-            "Check that its words fit, and send it again."
-        )
-        raise Conflict("letter_misdirected", message)
+    if message := letter_forms.change_of(letter, form.value("drafted_for")):
+        raise Invalid.field("postcode", "letter_misdirected", message)
+
+
+def _on_page(error: LobbyError, fields: LetterFields) -> LobbyError:
+    """Returns an error of the letter's body at the field where it can be mended."""
+    if isinstance(error, Invalid) and not fields.is_by_hand:
+        return letter_forms.at_own_words(error)
+    return error
 
 
 def _editor_page(
-    session: Session, lobby: Lobby, slug: str, form: forms.Form, status: int, now: datetime
+    session: Session,
+    lobby: Lobby,
+    slug: str,
+    form: forms.Form,
+    fields: LetterFields,
+    now: datetime,
+    *,
+    status: int = 200,
+    parts: LetterParts | None = None,
 ) -> Response:
-    """Shows the editor with everything typed, and the MP where the postcode is valid."""
-    campaign = campaigns.public(session, slug)
-    try:
-        postcode = directory.normalise(form.value("postcode"))
-        situation = _situation(session, lobby, campaign, postcode, now)
-    except LobbyError:
-        return _page(session, slug, form, now, status=status)
-    form.put(opened=opened.issue(lobby.tokens, situation) or "")
-    checked = _check_letter(session, lobby, situation, form, now)
-    draft = Draft(situation, "", "", None)
-    return _page(session, slug, form, now, status=status, draft=draft, checked=checked)
+    """Shows the editor with everything typed, or the form for the postcode where nothing was.
 
-
-def _check_letter(
-    session: Session, lobby: Lobby, situation: Situation, form: forms.Form, now: datetime
-) -> CheckedLetter | None:
-    """Checks the text in the form. None where there is no text, or no letter can be sent."""
-    if situation.reason is not None or not form.value("body"):
-        return None
-    address_lines = tuple(form.value(name) for name in ("line1", "line2", "town"))
-    return editor_checks.check(
+    With a postcode that leads nowhere, it shows the letter for the last one that did.
+    """
+    view = campaign_views.of_campaign(session, campaigns.public(session, slug), now=now)
+    situation = _last_situation(session, lobby, view.campaign, fields, now)
+    if situation is None and not (fields.is_by_hand or fields.personal or fields.drafted_for):
+        return _page(session, view, form, status=status)
+    typed = parts or letter_forms.parts_as_typed(fields, fields.chosen_locale)
+    letter = editors.edit(situation, typed, name=fields.name.strip())
+    letter = letter_forms.after_action(letter, form, fields, name=fields.name.strip())
+    letter_forms.put_letter(form, letter)
+    if situation is not None:
+        form.put(opened=opened.issue(lobby.tokens, situation) or "")
+    writer = Writer(fields.postcode, fields.name, (fields.line1, fields.line2, fields.town))
+    return _page(
         session,
-        situation,
-        subject=form.value("subject").strip(),
-        body=form.value("body"),
-        writer=Writer(form.value("postcode"), form.value("name"), address_lines),
-        keyring=lobby.keyring,
-        now=now,
+        view,
+        form,
+        status=status,
+        letter=letter,
+        checked=letter_forms.check_letter(session, lobby, letter, writer=writer, now=now),
     )
+
+
+def _last_situation(
+    session: Session, lobby: Lobby, campaign: Campaign, fields: LetterFields, now: datetime
+) -> Situation | None:
+    keyring = lobby.keyring
+    try:
+        postcode = directory.normalise(fields.postcode)
+        return letter_forms.situation_of(session, lobby, campaign, postcode, now)
+    except Conflict:
+        return None
+    except LobbyError:
+        pass
+    try:
+        return situations.of_seat(session, campaign, fields.seat, keyring=keyring, now=now)
+    except LobbyError:
+        return None
 
 
 def _page(
     session: Session,
-    slug: str,
+    view: CampaignView,
     form: forms.Form,
-    now: datetime,
     *,
     status: int = 200,
-    draft: Draft | None = None,
-    checked: CheckedLetter | None = None,
+    letter: EditedLetter | None = None,
+    checked: object = None,
 ) -> Response:
-    """Renders the form for the postcode or, once there is a text, the editor."""
-    view = campaign_views.of_campaign(session, campaigns.public(session, slug), now=now)
-    reason = draft.situation.reason if draft else None
-    locale = _locale(form.value("locale"))
-    return page(
-        "public/letter.html",
+    """Renders the form for the postcode or, with a letter, the editor."""
+    situation = letter.situation if letter else None
+    reason = situation.reason if situation else None
+    member = situation.member if situation else None
+    is_personal = letter is not None or bool(form.value("postcode"))
+    response = page(
+        "letters/letter.html",
         session,
         status=status,
-        is_private=bool(form.value("postcode") or form.value("proof")),
+        is_private=is_personal,
+        face=faces.of_organisation(session, view.organisation),
         view=view,
         form=form,
-        draft=draft,
+        letter=letter,
+        situation=situation,
+        member=member,
+        stand=stands.of_member(member.name, situation.standing, situation.eligibility)
+        if situation and member
+        else None,
         checked=checked,
-        # Without a known seat, the points ticked before must not be lost.
-        points=drafts.points_to_choose(draft.situation, locale=locale)
-        if draft
-        else view.campaign.letter_points,
-        has_welsh=draft is not None and drafts.has_welsh(draft.situation),
         no_letter=_closed_reason(view) or (situations.REASONS[reason] if reason else None),
         is_closed=_closed_reason(view) is not None,
-        has_text=bool(form.value("body") or form.value("subject") or form.value("drafted_for")),
     )
+    if is_personal and not form.value("proof"):
+        response.headers["Cache-Control"] = letter_forms.KEPT_BY_BROWSER
+    return response
 
 
 def _closed_reason(view: CampaignView) -> str | None:

@@ -37,15 +37,21 @@ class ConditionsBody(Request):
 
 
 class TextsBody(Request):
-    """The texts in one language, as templates. Without `points`, the campaign's are offered."""
+    """The texts in one language, as templates. Without `points`, the campaign's are offered.
+
+    With an `introduction`, the writer's own words follow it, and the points follow the opening.
+    """
 
     subject: str
     opening: str
     closing: str
     points: list[str] = Field(default_factory=list)
+    introduction: str = ""
 
     def as_texts(self) -> VariantTexts:
-        return VariantTexts(self.subject, self.opening, self.closing, tuple(self.points))
+        return VariantTexts(
+            self.subject, self.opening, self.closing, tuple(self.points), self.introduction
+        )
 
 
 class LocalesBody(Request):
@@ -97,6 +103,7 @@ class TextsAnswer(Answer):
     opening: str
     closing: str
     points: list[str]
+    introduction: str
 
 
 class VariantAnswer(Answer):

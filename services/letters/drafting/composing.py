@@ -1,6 +1,6 @@
 """Composes a letter from the templates of its kind and from what its writer adds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from services.letters.kinds import template_language
@@ -11,6 +11,7 @@ from services.mail.text_templates import MailText, without_gaps
 LONGEST_SUBJECT = 200
 _GREETING = {"en": "Dear", "cy": "Annwyl"}
 _SIGN_OFF = {"en": "Yours sincerely,", "cy": "Yn gywir,"}
+_ENDS = (".", "!", "?", "…")
 # Writers see a draft before they enter their name.
 _NO_NAME = {"en": "[your name]", "cy": "[eich enw]"}
 
@@ -19,9 +20,11 @@ _NO_NAME = {"en": "[your name]", "cy": "[eich enw]"}
 class LetterFacts:
     """The values for the templates (`template_language.NAMES`), and what the writer adds.
 
-    `earlier_motion_number` is the number of an earlier motion of the campaign that the member
-    signed. `signatures` counts confirmed ones of constituents, `letters` those sent to the member
-    about the motion. `points`, `personal` and `name` are the writer's.
+    `salutation` is 'Ms Ferncastle', or empty: then the greeting has the member's whole name.
+    `purpose` is what the motion asks the government to do, or empty. `earlier_motion_number` is the
+    number of an earlier motion of the campaign that the member signed. `signatures` counts
+    confirmed ones of constituents, `letters` those sent to the member about the motion. `points`,
+    `personal` and `name` are the writer's.
     """
 
     member: str
@@ -31,6 +34,8 @@ class LetterFacts:
     campaign: str
     party: str = ""
     organisation: str = ""
+    salutation: str = ""
+    purpose: str = ""
     earlier_motion_number: str | None = None
     signatures: int = 0
     letters: int = 0
@@ -54,18 +59,42 @@ def texts_in(by_locale: Mapping[str, VariantTexts], locale: str) -> LocaleTexts:
 
 
 def write(wording: LocaleTexts, facts: LetterFacts) -> MailText:
-    """Returns the letter, with the writer's own sentence before the points."""
-    values = _values(facts, wording.locale)
-    subject = template_language.fill(wording.texts.subject, values)
-    parts = [
-        f"{_GREETING[wording.locale]} {facts.member},",
-        template_language.fill(wording.texts.opening, values),
-        facts.personal,
-        *facts.points,
-        template_language.fill(wording.texts.closing, values),
-        f"{_SIGN_OFF[wording.locale]}\n{facts.name}",
-    ]
-    return MailText(_shortened(subject), without_gaps("\n\n".join(parts)))
+    """Returns the letter. It never changes what the writer typed, only where it stands.
+
+    The writer's own words follow the introduction, so that staff read them first. The chosen points
+    follow the opening, as sentences of one paragraph. A letter without an introduction has the own
+    words and the points in paragraphs of their own between opening and closing.
+    """
+    values, texts = _values(facts, wording.locale), wording.texts
+    introduction, opening, closing = (
+        template_language.fill(part, values).strip()
+        for part in (texts.introduction, texts.opening, texts.closing)
+    )
+    own, points = facts.personal.strip(), in_one_paragraph(facts.points)
+    middle = (
+        [_joined(introduction, own), _joined(opening, points)]
+        if introduction
+        else [opening, own, points]
+    )
+    greeting = f"{_GREETING[wording.locale]} {facts.salutation or facts.member},"
+    sign_off = f"{_SIGN_OFF[wording.locale]}\n{facts.name}"
+    subject = template_language.fill(texts.subject, values)
+    body = without_gaps("\n\n".join([greeting, *middle, closing, sign_off]))
+    return MailText(_shortened(subject), body)
+
+
+def in_one_paragraph(points: Iterable[str]) -> str:
+    """Joins points as sentences: one without an end gets a full stop."""
+    stripped = (point.strip() for point in points)
+    return " ".join(
+        point if point.rstrip("\"'”’)")[-1:] in _ENDS else f"{point}."
+        for point in stripped
+        if point
+    )
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
 
 
 def points(wording: LocaleTexts, facts: LetterFacts) -> tuple[str, ...]:

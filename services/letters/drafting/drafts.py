@@ -1,5 +1,6 @@
 """Drafts the letter that suits a member today, and checks what its writer made of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -17,6 +18,14 @@ from services.mail.text_templates import MailText
 from services.parliament import seats
 
 WALES, WELSH = "Wales", "cy"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point to choose. `key` names it in every language; `text` goes into the letter."""
+
+    key: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +67,36 @@ def draft(
 
 
 def points_to_choose(situation: Situation, *, locale: str = "en") -> tuple[str, ...]:
-    """Returns the points of the kind of letter, or the campaign's points that suit its act."""
+    """Returns the texts of the points that `choices` offers."""
+    return tuple(point.text for point in choices(situation, locale=locale))
+
+
+def choices(situation: Situation, *, locale: str = "en") -> tuple[Point, ...]:
+    """Returns the points of the kind of letter, or the campaign's points that suit its act.
+
+    A letter in Welsh offers only points that are translated. The key of a campaign's point is its
+    English text, so that a point which was chosen for one language stays chosen in the other.
+    """
     variant = situation.chosen
     if variant is None:
         return ()
     wording = composing.texts_in(variant.texts, locale)
     own = composing.points(wording, _facts(situation, wording.locale))
-    return own or tuple(
+    if own:
+        return tuple(Point(f"{variant.name}-{n}", text) for n, text in enumerate(own))
+    return tuple(
         point
-        for point in situation.campaign.letter_points
-        if not variant_texts.asks_to_sign(point, variant.act)
+        for point in _campaign_points(situation.campaign, wording.locale)
+        if not variant_texts.asks_to_sign(point.text, variant.act)
     )
+
+
+def _campaign_points(campaign: Campaign, locale: str) -> Iterator[Point]:
+    texts = campaign.letter_points_welsh if locale == WELSH else campaign.letter_points
+    # The list in Welsh may be shorter.
+    for key, text in zip(campaign.letter_points, texts, strict=False):
+        if text:
+            yield Point(key, text)
 
 
 def organiser_text(situation: Situation, *, name: str) -> MailText:
@@ -77,14 +105,25 @@ def organiser_text(situation: Situation, *, name: str) -> MailText:
     It is the draft with every point, in each language, with the writer's name and without: a writer
     may have started from any of them.
     """
+    texts = _organiser_texts(situation, name=name, with_points=True)
+    subjects, bodies = (text.subject for text in texts), (text.body for text in texts)
+    return MailText("\n".join(subjects), "\n".join(bodies))
+
+
+def frame_text(situation: Situation, *, name: str) -> str:
+    """Returns the same as `organiser_text`, without the subjects and without the points."""
+    texts = _organiser_texts(situation, name=name, with_points=False)
+    return "\n".join(text.body for text in texts)
+
+
+def _organiser_texts(situation: Situation, *, name: str, with_points: bool) -> list[MailText]:
     texts, by_locale = [], situation.chosen.texts if situation.chosen else {}
     for locale in by_locale:
         wording = composing.texts_in(by_locale, locale)
-        points = points_to_choose(situation, locale=locale)
+        points = points_to_choose(situation, locale=locale) if with_points else ()
         letter_facts = replace(_facts(situation, locale), points=points)
         texts += [composing.write(wording, replace(letter_facts, name=n)) for n in {name, ""}]
-    subjects, bodies = (text.subject for text in texts), (text.body for text in texts)
-    return MailText("\n".join(subjects), "\n".join(bodies))
+    return texts
 
 
 def problems_of(

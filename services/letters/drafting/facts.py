@@ -86,10 +86,18 @@ def facts_of(
         motion_title=motion.title,
         campaign=campaign.title,
         organisation=background.organisation,
+        salutation=member.salutation if member else "",
+        purpose=purpose_of(campaign, locale),
         earlier_motion_number=background.earlier_motion_number,
         signatures=background.signatures,
         letters=background.letters,
     )
+
+
+def purpose_of(campaign: Campaign, locale: str) -> str:
+    """Returns what the motion asks for, without a full stop; empty if not known in the language."""
+    purpose = campaign.purpose_welsh if locale == "cy" else campaign.purpose
+    return purpose.strip().rstrip(".").rstrip()
 
 
 def _earlier(

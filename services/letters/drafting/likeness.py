@@ -73,6 +73,27 @@ def has_own_words(body: str, organiser_text: str, *, besides: str = "") -> bool:
     return any(not set(sentence.split()) <= ignored for sentence in added)
 
 
+def own_share(body: str, organiser_text: str, frame: str, *, besides: str = "") -> float:
+    """Returns the share of a letter's words that its writer added, 0 to 1.
+
+    `organiser_text` and `besides` are as in `has_own_words`. `frame` is the organiser's text
+    without points: chosen points count neither for the writer nor against them.
+    """
+    ignored = set(_without_numbers(_normalised_words(besides)))
+    sentences = _sentences(body)
+    added = {
+        sentence
+        for sentence in sentences - _sentences(organiser_text)
+        if not set(sentence.split()) <= ignored
+    }
+    own, others = _length(added), _length(sentences & _sentences(frame))
+    return own / (own + others) if own else 0.0
+
+
+def _length(sentences: Iterable[str]) -> int:
+    return sum(len(sentence.split()) for sentence in sentences)
+
+
 def pack(hashes: Sketch) -> bytes:
     """Encodes a sketch for the database: four bytes per hash, the lowest first."""
     return hashes.encode(_ENCODING)

@@ -1,8 +1,9 @@
 """Previews the letter that each kind of member would get."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlmodel import Session
 
@@ -40,23 +41,20 @@ def of_kinds(
 
     Members who signed an earlier motion are listed separately if their letter differs.
     """
+    facts_of = partial(sample_facts, campaign, motion)
     previews: list[Preview] = []
     for profile in every_kind():
-        preview = of_profile(
-            variants, profile, sample_facts(campaign, motion, profile), locale=locale
-        )
+        preview = of_profile(variants, profile, partial(facts_of, profile), locale=locale)
         previews.append(preview)
         returning = replace(profile, signed_earlier=True)
-        letter_facts = sample_facts(campaign, motion, returning)
-        other = of_profile(variants, returning, letter_facts, locale=locale)
+        other = of_profile(variants, returning, partial(facts_of, returning), locale=locale)
         if (other.variant, other.text) != (preview.variant, preview.text):
             previews.append(other)
     seen = {preview.variant for preview in previews}
     for variant in variants:
         sample = variant.sample()
         if variant.name not in seen and sample and choose(variants, sample) is variant:
-            letter_facts = sample_facts(campaign, motion, sample)
-            previews.append(of_profile(variants, sample, letter_facts, locale=locale))
+            previews.append(of_profile(variants, sample, partial(facts_of, sample), locale=locale))
     return previews
 
 
@@ -81,19 +79,26 @@ def of_member(
     eligibility = seats.seat_eligibility(seat, position.standing)
     background = facts.background(session, campaign, motion, seat)
     profile = facts.profile_of(seat, position, eligibility, background)
-    letter_facts = facts.facts_of(campaign, motion, seat, background, locale=locale)
-    return of_profile(variants, profile, letter_facts, locale=locale)
+
+    def facts_in(locale: str) -> LetterFacts:
+        return facts.facts_of(campaign, motion, seat, background, locale=locale)
+
+    return of_profile(variants, profile, facts_in, locale=locale)
 
 
 def of_profile(
-    variants: Sequence[Variant], profile: MemberProfile, letter_facts: LetterFacts, *, locale: str
+    variants: Sequence[Variant],
+    profile: MemberProfile,
+    facts_in: Callable[[str], LetterFacts],
+    *,
+    locale: str,
 ) -> Preview:
-    """Previews the letter to one kind of member."""
+    """Previews the letter to one kind of member. `facts_in` takes the language of its text."""
     variant = choose(variants, profile)
     if variant is None:
         return Preview(profile)
     wording = composing.texts_in(variant.texts, locale)
-    text = composing.write(wording, letter_facts)
+    text = composing.write(wording, facts_in(wording.locale))
     return Preview(profile, variant.name, variant.act, wording.locale, text)
 
 
@@ -103,7 +108,9 @@ def unreached(variants: Sequence[Variant], previews: Sequence[Preview]) -> list[
     return [variant.name for variant in variants if variant.name not in seen]
 
 
-def sample_facts(campaign: Campaign, motion: Motion | None, profile: MemberProfile) -> LetterFacts:
+def sample_facts(
+    campaign: Campaign, motion: Motion | None, profile: MemberProfile, locale: str
+) -> LetterFacts:
     """Returns invented values, with the campaign's own title and motion."""
     return LetterFacts(
         member="Alex Example",
@@ -113,6 +120,7 @@ def sample_facts(campaign: Campaign, motion: Motion | None, profile: MemberProfi
         motion_title=motion.title if motion else "A motion to be tabled",
         campaign=campaign.title,
         organisation="Our organisation",
+        purpose=facts.purpose_of(campaign, locale),
         earlier_motion_number=_EARLIER if profile.signed_earlier else None,
         signatures=250,
         letters=profile.letters,

@@ -100,18 +100,18 @@ def find(
     for field, text in fields:
         yield from _plain_text_problems(field, text, allowed)
         if names := names_in(text, other_members, besides=f"{allowed}\n{writer.name}"):
-            message = f"Please leave out who is not your MP: {', '.join(names[:MOST_LISTED])}."
+            message = f"Your letter names another MP: {', '.join(names[:MOST_LISTED])}."
             yield LetterProblem(field, "other_member", message, is_required=True)
     fitting = f"{allowed}\n{writer.postcode}\n{HOUSE_OF_COMMONS}"
     if strange := _new(_postcodes_in, letter.body, fitting):
         postcodes = ", ".join(sorted(strange)[:MOST_LISTED])
-        message = f"Please leave out postcodes that are not yours: {postcodes}."
+        message = f"Your letter has a postcode that isn't yours: {postcodes}."
         yield LetterProblem("body", "other_postcode", message, is_required=True)
     details = " ".join((writer.name, *writer.address, writer.postcode))
     if letter.body and not likeness.has_own_words(
         letter.body, organiser_text.body, besides=details
     ):
-        message = "Nothing in the letter is your own yet. One sentence of yours counts most."
+        message = "You haven't added anything of your own yet."
         yield LetterProblem("body", "no_own_words", message, is_required=own_words_are_required)
 
 
@@ -123,10 +123,10 @@ def find_in_details(details: Mapping[str, str]) -> Iterator[LetterProblem]:
 
 def _plain_text_problems(field: str, text: str, allowed: str = "") -> Iterator[LetterProblem]:
     if _new(_html_in, text, allowed):
-        message = "Please leave out HTML: write plain words, without < and & around them."
+        message = "Remove the code: plain text only."
         yield LetterProblem(field, "html", message, is_required=True)
     if _new(_links_in, text, allowed):
-        message = "Offices' filters stop mails with links. Please say it in words instead."
+        message = "Remove the link. MPs' spam filters block emails with links."
         yield LetterProblem(field, "link", message, is_required=True)
 
 

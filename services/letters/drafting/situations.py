@@ -32,15 +32,19 @@ from services.parliament.seats import Seat
 from services.parliament.standing import Eligibility, Position, Standing
 
 REASONS = {
-    "vacant": "This seat is vacant. After the by-election there will be somebody to write to.",
-    "withdrawn": "This MP took their name off the motion. The campaign writes no letters to them.",
+    "vacant": "There's no MP for this constituency at the moment. There will be a by-election.",
+    "withdrawn": "This MP signed the motion, then removed their name. This campaign isn't writing "
+    "to them at the moment.",
     "no_variant": "This campaign has no letter for this MP yet.",
-    "no_address": "We have no e-mail address for this MP.",
-    "address_dead": "Mail to this MP's address comes back to us. You can write by post: House of "
+    "no_address": "We don't have an email address for this MP.",
+    "address_dead": "Emails to this MP's address come back to us. You can write by post: House of "
     "Commons, London SW1A 0AA.",
-    "motion_ended": "This motion is no longer before Parliament.",
-    "campaign_closed": "This campaign takes no more letters.",
+    "motion_ended": "Parliament's session has ended, and the motion with it, so MPs can't sign it "
+    "any more.",
+    "campaign_closed": "This campaign has ended, so letters are closed.",
 }
+# By the letters with which the postcodes of the Crown dependencies begin.
+_NOT_REPRESENTED = {"JE": "Jersey", "GY": "Guernsey", "IM": "The Isle of Man"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,8 @@ def of_postcode(
     Invalid if the place has no MP in the UK Parliament.
     """
     if answer.status is PostcodeStatus.NOT_IN_UK_PARLIAMENT:
-        message = "This place has no MP in the UK Parliament."
+        place = _NOT_REPRESENTED.get(answer.postcode[:2], "This place")
+        message = f"{place} isn't represented in the UK Parliament, so there's no MP to write to."
         raise Invalid.field("postcode", "postcode_not_in_uk_parliament", message)
     return of_seat(session, campaign, answer.constituency_code, keyring=keyring, now=now)
 
@@ -106,7 +111,7 @@ def of_seat(
     codes = [code] if code else []
     by_code = of_seats(session, campaign, codes, keyring=keyring, now=now)
     if not by_code:
-        message = "We do not know this postcode. Please check it, or try that of a neighbour."
+        message = "We can't find that postcode. Check it and try again."
         raise NotFound("postcode_unknown", message)
     return by_code[codes[0]]
 

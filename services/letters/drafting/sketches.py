@@ -48,12 +48,9 @@ class Likeness:
         """A sentence that tells the writer what to do; None if the text is not above the limit."""
         if not self.is_above:
             return None
-        must = "Please change it" if self.is_required else "It will count for more if you change it"
-        return (
-            f"This letter is {self.percent:.0f}% like one that your MP has already got. {must}: "
-            "say in your own words why this matters to you or where you live, and leave out what "
-            "others have said."
-        )
+        change = "Please change yours: add" if self.is_required else "Add"
+        advice = f"{change} a sentence about you or where you live."
+        return f"Your MP has had very similar letters. {advice}"
 
 
 def compare(

@@ -22,6 +22,7 @@ TEXTS = frozenset(
         "organisation",
         "earlier_motion_number",
         "name",
+        "purpose",
     }
 )
 NUMBERS = frozenset({"signatures", "letters"})

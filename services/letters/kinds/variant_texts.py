@@ -54,13 +54,16 @@ _TAG = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 class VariantTexts:
     """The templates of one kind of letter in one language (`template_language`).
 
-    `points` are sentences for the writer to choose from. Without any, the campaign's are used.
+    `introduction` says who writes; the writer's own words follow it. Where it is empty, they follow
+    the opening. `points` are sentences for the writer to choose from. Without any, the campaign's
+    are used.
     """
 
     subject: str
     opening: str
     closing: str
     points: tuple[str, ...] = ()
+    introduction: str = ""
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "VariantTexts":
@@ -69,12 +72,14 @@ class VariantTexts:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the texts for a row."""
-        parts = {name: getattr(self, name) for name in ("subject", "opening", "closing")}
+        names = ("subject", "introduction", "opening", "closing")
+        parts = {name: getattr(self, name) for name in names}
         return {**parts, "points": list(self.points)}
 
     def parts(self) -> Iterator[tuple[str, str]]:
         """Yields the name of each field with its template."""
         yield "subject", self.subject
+        yield "introduction", self.introduction
         yield "opening", self.opening
         yield "closing", self.closing
         for number, point in enumerate(self.points):
@@ -102,7 +107,9 @@ def cleaned(template_texts: VariantTexts) -> VariantTexts:
     if problems:
         raise texts.combined(problems)
     points = tuple(values[f"points.{number}"] for number in range(len(template_texts.points)))
-    return VariantTexts(values["subject"], values["opening"], values["closing"], points)
+    return VariantTexts(
+        values["subject"], values["opening"], values["closing"], points, values["introduction"]
+    )
 
 
 def faults(
@@ -146,8 +153,9 @@ def _check_words(source: str, act: LetterAct) -> None:
 
 
 def _clean(name: str, part: str) -> str:
-    if name in ("opening", "closing"):
-        return texts.paragraphs(part, name, longest=LONGEST_PART, shortest=1)
+    if name in ("introduction", "opening", "closing"):
+        shortest = 0 if name == "introduction" else 1
+        return texts.paragraphs(part, name, longest=LONGEST_PART, shortest=shortest)
     longest = LONGEST_SUBJECT if name == "subject" else LONGEST_POINT
     return texts.line(part, name, longest=longest)
 
@@ -155,5 +163,5 @@ def _clean(name: str, part: str) -> str:
 def _read(locale: str, act: LetterAct) -> VariantTexts:
     text = (_FOLDER / locale / f"{act}.txt").read_text(encoding="utf-8")
     subject, _, rest = text.partition("\n")
-    opening, _, closing = rest.partition("\n---\n")
-    return VariantTexts(subject, opening, closing.strip())
+    introduction, opening, closing = rest.split("\n---\n")
+    return VariantTexts(subject, opening, closing.strip(), introduction=introduction)

@@ -67,6 +67,8 @@ class _HouseMembership(_Answer):
 class _SearchResult(_Answer):
     id: Id
     name: Line = Field(alias="nameDisplayAs")
+    full_title: str | None = Field(alias="nameFullTitle", default=None)
+    listed_as: str | None = Field(alias="nameListAs", default=None)
     party: _Party = Field(alias="latestParty")
     membership: _HouseMembership = Field(alias="latestHouseMembership")
 
@@ -121,6 +123,7 @@ class CommonsMember:
     """A member of the Commons with their contact data; `biography` is None if not requested.
 
     `starts_on` is when their unbroken membership of the House began, which can be in another seat.
+    `full_title` reads 'Rt Hon Sir Keir Starmer MP', and `family_name` 'Starmer'; empty if unknown.
     """
 
     id: int
@@ -131,6 +134,8 @@ class CommonsMember:
     ends_on: date | None
     email: str | None
     biography: Biography | None
+    full_title: str = ""
+    family_name: str = ""
 
 
 def fetch_members(
@@ -227,6 +232,8 @@ def _complete(
         ends_on=member.membership.ends_on,
         email=_email(contact),
         biography=biography.value if biography else None,
+        full_title=member.full_title or "",
+        family_name=(member.listed_as or "").partition(",")[0],
     )
 
 

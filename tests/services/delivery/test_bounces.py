@@ -435,13 +435,13 @@ def test_drafts_and_forms_say_beforehand_that_an_address_is_dead(
     mark_morag_dead(lobby)
     draft = client.post(f"/v1{LETTER}s/draft", json={"postcode": CAN_SIGN}).json()
     assert (draft["can_send"], draft["reason"], draft["compose"]) == (False, "address_dead", None)
-    assert "Dear Morag Ferncastle" in draft["body"]
+    assert "Dear Ms Ferncastle" in draft["body"]
     refused = write(client)
     assert refused.status_code == 409
     page_text = visible(client.post(LETTER, data={"postcode": CAN_SIGN}))
-    assert "Mail to this MP’s address comes back" in page_text.replace("&#39;", "’")
+    assert "Emails to this MP’s address come back to us" in page_text.replace("&#39;", "’")
     assert "House of Commons, London SW1A 0AA" in page_text
-    assert "Dear Morag Ferncastle" in page_text
+    assert "Dear Ms Ferncastle" in page_text
 
 
 def test_a_new_address_of_the_member_works_at_once(
@@ -813,7 +813,7 @@ def test_the_page_of_a_letter_that_came_back_says_so(
     client.post(path)
     deliver()
     apply(lobby, postfix(failure_of(lobby, newest(lobby))))
-    assert "Your letter could not be delivered" in visible(client.get(path))
+    assert "We couldn’t deliver your letter" in visible(client.get(path))
 
 
 # ---- settings

@@ -292,7 +292,7 @@ def test_the_editor_offers_a_copy_with_an_empty_box_that_survives_mistakes(
     client: TestClient, deliver: Deliver
 ) -> None:
     page = client.post(f"/campaigns/{CAMPAIGN}/letter", data={"postcode": ANNA["postcode"]})
-    assert '<label for="wants_copy">Send me a copy when it has gone</label>' in page.text
+    assert '<label for="wants_copy">Email me a copy</label>' in page.text
     assert 'name="wants_copy" value="yes">' in page.text
     again = write(client, subject="", wants_copy="yes")
     assert 'name="wants_copy" value="yes" checked>' in again.text
@@ -300,7 +300,7 @@ def test_the_editor_offers_a_copy_with_an_empty_box_that_survives_mistakes(
     assert write(client, wants_copy="yes").status_code == 303
     (mail,) = deliver()
     page = client.post(f"/letters/confirm/{token_in(mail, 'letters/confirm')}")
-    assert "You get a copy by mail when it has gone." in visible(page)
+    assert "We’ll email you a copy." in visible(page)
     assert len(copies(deliver())) == 1
 
 
@@ -308,18 +308,18 @@ def test_the_page_of_a_letter_that_went_shows_when_and_what_the_server_said(
     client: TestClient, deliver: Deliver, clock: Clock, lobby: Lobby
 ) -> None:
     token = confirmed_token(client, deliver)["token"]
-    assert "Send me a copy when it has gone" in visible(client.get(f"/letters/confirm/{token}"))
+    assert "Email me a copy" in visible(client.get(f"/letters/confirm/{token}"))
     deliver()
     page = client.get(f"/letters/confirm/{token}")
-    assert "on 1 July 2026, 13:00, London time" in visible(page)
-    assert "The mail server that took it answered: written to" in visible(page)
+    assert "at 1pm on 1 July" in visible(page)
+    assert "The MP’s email system answered: written to" in visible(page)
     assert f'<form method="post" action="/letters/copy/{token}">' in page.text
     assert client.get(f"/letters/copy/{token}").headers["Location"] == f"/letters/confirm/{token}"
     assert receipts(lobby) == []
     for _ in range(2):
         page = client.post(f"/letters/copy/{token}")
-        assert "A copy is on its way" in visible(page)
-        assert "Send me a copy" not in visible(page)
+        assert "We’ve emailed you a copy." in visible(page)
+        assert "Email me a copy" not in visible(page)
     assert len(copies(deliver())) == 1
 
 

@@ -336,7 +336,7 @@ def test_a_form_with_a_proof_sends_the_letter_with_one_button(
     page = client.get(sent.headers["Location"])
     assert page.headers["Cache-Control"] == "no-store"
     assert "Your letter is on its way" in visible(page)
-    assert "Cancel it" in visible(page), "there is no mail with a link to cancel it"
+    assert "Don’t send it" in visible(page), "there is no mail with a link to cancel it"
     (mail,) = deliver()
     assert mail["To"] == "morag.ferncastle@example.org"
 
@@ -346,7 +346,7 @@ def test_the_letter_can_be_cancelled_on_the_page_after_sending(
 ) -> None:
     shown = client.post(LETTERS, data=confirmed_form(client, deliver)).headers["Location"]
     cancelled = client.post(shown.replace("confirm", "cancel"))
-    assert "Your letter has been cancelled" in visible(cancelled)
+    assert "Your letter won’t be sent" in visible(cancelled)
     assert deliver() == []
 
 
@@ -391,6 +391,6 @@ def test_the_page_says_that_a_letter_was_sent_before_and_keeps_the_new_one(
 
 def test_a_form_without_a_proof_speaks_of_a_mail(client: TestClient) -> None:
     page = client.post(f"/campaigns/{CAMPAIGN}/letter", data={"postcode": CAN_SIGN})
-    assert "Go on: confirm by e-mail" in visible(page)
+    assert "We’ll email you a link. Your letter goes when you click it." in visible(page)
     assert 'name="proof"' not in page.text
     assert write(client).headers["Location"] == f"{LETTERS}/check-your-mail"

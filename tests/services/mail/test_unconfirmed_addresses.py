@@ -214,7 +214,9 @@ def test_a_mail_about_a_letter_says_what_happened_and_where_to_say_not_me(
     )
     assert mail["List-Unsubscribe"] == f"<{link}>"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert "Cancel it" in client.get(f"/letters/confirm/{token_in(mail, 'letters/confirm')}").text
+    assert (
+        "Don’t send it" in client.get(f"/letters/confirm/{token_in(mail, 'letters/confirm')}").text
+    )
 
 
 @pytest.mark.parametrize("send", [by_api, letter_by_api])

@@ -257,7 +257,7 @@ def test_a_letter_without_points_or_own_words_has_no_gaps(variant: LetterAct, lo
 
 @pytest.mark.parametrize("locale", list(GREETINGS))
 def test_who_signed_an_earlier_motion_is_thanked_for_it_and_nobody_else(locale: str) -> None:
-    earlier = "EDM 12,"
+    earlier = "EDM 12."
     assert earlier in render(LetterAct.ASK, replace(FACTS, earlier_motion_number="12"), locale).body
     assert earlier not in render(LetterAct.ASK, locale=locale).body
 

@@ -170,7 +170,16 @@ def test_members_take_their_seats(with_seats: Lobby, sync: Sync) -> None:
         "name": "Member 1",
         "party": "Labour",
         "email": "member1@parliament.example",
+        "salutation": "",
     }
+
+
+def test_members_are_addressed_with_their_titles(with_seats: Lobby, sync: Sync) -> None:
+    titled = {"full_title": "The Rt Hon Ms Anna Ní Ask MP", "family_name": "Ní Ask"}
+    sync(ALL_MEMBERS[0].but(**titled), *ALL_MEMBERS[1:])
+    member = seat(with_seats, ANNA).member
+    assert member is not None
+    assert member.salutation == "Ms Ní Ask"
 
 
 def test_the_same_answers_again_change_nothing(with_seats: Lobby, sync: Sync) -> None:
@@ -743,6 +752,8 @@ def test_the_real_house_finds_all_its_seats_by_name(
                 party=row["party"],
                 since=row["elected"],
                 offices=(office(1, email=row["email"]),),
+                full_title=row["title_name"],
+                family_name=row["family_name"],
             )
             for row in csv.DictReader(stream)
         ]

@@ -70,6 +70,8 @@ class Person:
     other: tuple[Json, ...] = ()
     committees: tuple[Json, ...] = ()
     sat: tuple[Json, ...] = ()
+    full_title: str | None = None
+    family_name: str = "Member"
 
     def but(self, **changes: Any) -> "Person":
         """Returns a copy with changes."""
@@ -89,7 +91,8 @@ class Person:
         }
         value = {
             "id": self.id,
-            "nameListAs": f"Member, {self.id}",
+            "nameListAs": f"{self.family_name}, {self.id}",
+            "nameFullTitle": self.full_title,
             "nameDisplayAs": self.name or f"Member {self.id}",
             "nameAddressAs": None,
             "latestParty": {"id": 15, "name": self.party, "abbreviation": "P"},

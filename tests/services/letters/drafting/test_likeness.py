@@ -10,7 +10,7 @@ from services.letters import letter_states
 from services.letters.drafting import likeness
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, token_in
 from tests.support.keys import key_for, others_key
-from tests.support.pages import VACANT, Deliver, visible, write
+from tests.support.pages import VACANT, Deliver, visible
 
 LETTERS = f"/v1/campaigns/{CAMPAIGN}/letters"
 KEY = b"a key"
@@ -208,7 +208,7 @@ def test_above_the_limit_the_writer_is_advised_and_the_letter_is_taken(
     result = check_letter(client)
     assert result["can_send"] is True
     assert result["likeness"]["limit"] == 60  # type: ignore[index] # an object
-    assert "100% like" in result["likeness"]["advice"]  # type: ignore[index] # an object
+    assert "very similar letters" in result["likeness"]["advice"]  # type: ignore[index] # an object
     assert client.post(LETTERS, json=letter(email="bob@example.org")).status_code == 201
 
 
@@ -220,7 +220,7 @@ def test_above_the_limit_that_is_required_a_letter_is_refused(
     answer = client.post(LETTERS, json=letter(email="bob@example.org"))
     assert (answer.status_code, answer.json()["code"]) == (422, "letter_too_alike")
     assert [error["field"] for error in answer.json()["errors"]] == ["body"]
-    assert "in your own words" in answer.json()["detail"]
+    assert "add a sentence about you or where you live" in answer.json()["detail"]
     assert check_letter(client)["can_send"] is False
     own = " ".join(SENTENCES[:2] + OTHER[2:])
     assert check_letter(client, own)["can_send"] is True
@@ -328,18 +328,40 @@ def test_a_check_for_a_vacant_seat_says_why(client: TestClient) -> None:
     assert result["compose"] is None
 
 
-def test_the_page_says_how_like_a_letter_is_and_what_to_do(
+def test_the_page_judges_what_the_writer_added_and_names_no_percentage(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     confirm_letter(client, deliver)
-    form = {"postcode": CAN_SIGN, "subject": "The motion", "body": BODY}
-    page = client.post(f"/campaigns/{CAMPAIGN}/letter/check", data=form)
-    assert "This letter is 100% like one that your MP has already got." in visible(page)
-    assert "It will count for more if you change it" in visible(page)
+    limit(client, lobby, 60, required=False)
+    form = {"postcode": CAN_SIGN, "subject": "The motion"}
+    draft = client.post(f"{LETTERS}/draft", json={"postcode": CAN_SIGN}).json()["body"]
+    page = client.post(f"/campaigns/{CAMPAIGN}/letter/check", data={**form, "body": draft})
+    assert "Same as others" in visible(page)
     own = client.post(f"/campaigns/{CAMPAIGN}/letter/check", data={**form, "body": OTHER[0] * 2})
-    assert "This letter is 0% like the one most like it" in visible(own)
+    assert "Yours" in visible(own)
+    assert not any("% like" in visible(shown) for shown in (page, own))
+
+
+def test_who_added_words_of_their_own_is_not_advised_to_but_refused_where_the_limit_is_required(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    confirm_letter(client, deliver)
+    limit(client, lobby, 60, required=False)
+    assert "letter_too_alike" not in codes(check_letter(client)), "all of it is the writer's own"
     limit(client, lobby, 60, required=True)
-    refused = write(client, email="bob@example.org", body=BODY)
-    assert refused.status_code == 422
-    assert 'id="body-error"' in refused.text
-    assert "This letter is 100% like one that your MP has already got." in visible(refused)
+    assert "letter_too_alike" in codes(check_letter(client))
+
+
+def test_own_words_are_measured_without_the_points() -> None:
+    frame = "I live in Leeds and I am one of your constituents. Would you add your name to it?"
+    points = "It saves the NHS about seventy million pounds every year."
+    own = "My mother was nursed on that ward."
+    all_of_it = f"{frame}\n{points}"
+
+    def share(body: str) -> float:
+        return likeness.own_share(body, all_of_it, frame, besides="Anna Example")
+
+    assert share(frame) == share(f"{frame}\n{points}") == 0
+    assert share(f"{frame}\n{own}") == share(f"{frame}\n{own}\n{points}") == 7 / (7 + 18)
+    assert share(own) == 1
+    assert share("Anna Example, Anna Example.") == 0

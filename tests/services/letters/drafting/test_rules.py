@@ -336,7 +336,7 @@ def test_what_stands_below_a_letter_keeps_to_its_rules(
 
 def test_a_refusal_is_said_above_the_form_and_beside_its_field_alone(client: TestClient) -> None:
     page = write(client, body=BODY + "<b> https://example.org")
-    for message in ("Please leave out HTML", "filters stop mails with links"):
+    for message in ("Remove the code: plain text only.", "spam filters block emails with links"):
         assert visible(page).count(message) == 2, "in the summary, and beside the field"
 
 
@@ -431,7 +431,7 @@ def test_looking_at_a_letter_asks_for_the_names_once(lobby: Lobby) -> None:
 def test_a_vacant_seat_comes_before_all_rules(client: TestClient) -> None:
     page = write(client, postcode=VACANT, body=BODY + "<b>")
     assert page.status_code == 409
-    assert "This seat is vacant" in visible(page)
+    assert "There&#39;s no MP for this constituency" in visible(page)
 
 
 # ---- tokens

@@ -443,12 +443,12 @@ def test_own_letters_are_kept_in_order_drafted_from_and_given_up_again(
     assert draft["subject"] == "EDM 152"
     assert draft["points"] == ["First, Keep NHS Professionals public.", "Second."]
     assert draft["body"] == (
-        "Dear Morag Ferncastle,\n\nFor Edinburgh East and Musselburgh.\n\nMy own words.\n\n"
+        "Dear Ms Ferncastle,\n\nFor Edinburgh East and Musselburgh.\n\nMy own words.\n\n"
         "Second.\n\nI am Anna Example.\n\nYours sincerely,\nAnna Example"
     )
     draft = draft_letter(client, locale="cy")
     assert (draft["locale"], draft["subject"]) == ("cy", "Cais")
-    assert draft["body"].startswith("Annwyl Morag")
+    assert draft["body"].startswith("Annwyl Ms Ferncastle,")
     assert "I am [eich enw]." in draft["body"]
     assert put().json()["is_built_in"]
     assert draft_letter(client)["variant"] == "ask"
