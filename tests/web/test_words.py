@@ -69,13 +69,13 @@ NOT_YET_REWRITTEN = {
     "web/public/signatures.py",
     "web/templates/base/parts.html",
     "web/templates/public/check_your_mail.html",
-    "web/templates/public/confirm.html",
+    "web/templates/signatures/confirm.html",
     "web/templates/public/confirmed.html",
-    "web/templates/public/disown.html",
+    "web/templates/signatures/disown.html",
     "web/templates/public/letter_link.html",
     "web/templates/public/opened.html",
-    "web/templates/public/watching.html",
-    "web/templates/public/withdraw.html",
+    "web/templates/signatures/watching.html",
+    "web/templates/signatures/withdraw.html",
 }
 # Wordings that a licence fixes.
 FIXED = ("Contains OS data ©", "Contains Parliamentary information licensed")

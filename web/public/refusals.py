@@ -48,7 +48,7 @@ def show_lifted(
     refused = _refused(session, petition, campaign)
     organisation = organisations.get(session, refused.organisation_id)
     return page(
-        "public/refusal_lifted.html",
+        "signatures/refusal_lifted.html",
         session,
         is_private=True,
         face=faces.of_organisation(session, organisation),

@@ -29,7 +29,7 @@ def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) 
     if view is None:
         return linked.expired_page(session, lobby, Purpose.CONFIRM, token)
     return page(
-        "public/confirm.html",
+        "signatures/confirm.html",
         session,
         is_private=True,
         face=view.face,
@@ -75,7 +75,7 @@ def watch(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respon
         seat_watches.add(writing, signature, now=now)
     view = linked.find(session, lobby, signature_id, now=now)
     return page(
-        "public/watching.html",
+        "signatures/watching.html",
         session,
         is_private=True,
         face=view.face if view else None,

@@ -21,7 +21,7 @@ def ask_to_withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now)
     """Says what removing a signature means, with a button."""
     row_id = lobby.tokens.read(Purpose.WITHDRAW, token)
     view = linked.find(session, lobby, row_id, now=now)
-    return _ended_page("public/withdraw.html", session, view, view.state if view else None)
+    return _ended_page("signatures/withdraw.html", session, view, view.state if view else None)
 
 
 @router.post("/withdraw/{token}")
@@ -31,7 +31,7 @@ def withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Res
     view = linked.find(session, lobby, row_id, now=now)
     with lobby.database.write() as writing:
         state = signature_states.withdraw(writing, row_id, now=now)
-    return _ended_page("public/withdraw.html", session, view, state)
+    return _ended_page("signatures/withdraw.html", session, view, state)
 
 
 @router.get("/disown/{token}")
@@ -39,7 +39,7 @@ def ask_to_disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -
     """Says what disowning a signature means, with a button."""
     row_id = lobby.tokens.read(Purpose.DISOWN, token)
     view = linked.find(session, lobby, row_id, now=now)
-    return _ended_page("public/disown.html", session, view, view.state if view else None)
+    return _ended_page("signatures/disown.html", session, view, view.state if view else None)
 
 
 @router.post("/disown/{token}")
@@ -55,7 +55,7 @@ def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     lift = None
     if disowned.refused is not None:
         lift = lobby.tokens.issue(Purpose.LIFT_REFUSAL, ending.address_id(disowned.refused))
-    return _ended_page("public/disown.html", session, view, disowned.state, token=token, lift=lift)
+    return _ended_page("signatures/disown.html", session, view, disowned.state, token=token, lift=lift)
 
 
 def _ended_page(

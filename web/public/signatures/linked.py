@@ -79,7 +79,7 @@ def expired_page(session: Session, lobby: Lobby, purpose: Purpose, token: str) -
         is_open = petitions.is_open(petition, campaign_status=status, now=lobby.clock())
         face = face_of(session, petition)
     return page(
-        "public/link_expired.html",
+        "signatures/link_expired.html",
         session,
         status=410,
         is_private=True,

@@ -60,7 +60,7 @@ def show_sent(slug: Slug, request: Request, lobby: TheLobby, now: Now, sent: str
     with lobby.database.read() as session:
         owner = organisations.get(session, campaign.organisation_id)
         return page(
-            "public/signed.html",
+            "signatures/signed.html",
             session,
             is_private=True,
             face=board.face if board else faces.of_organisation(session, owner),

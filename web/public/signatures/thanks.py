@@ -79,13 +79,13 @@ def show_thanks(token: str, request: Request, lobby: TheLobby, forgotten: str = 
     signature = _standing(lobby, signature_id)
     if signature is None:
         with lobby.database.read() as session:
-            return page("public/thanks_removed.html", session, status=410, is_private=True)
+            return page("signatures/thanks_removed.html", session, status=410, is_private=True)
     # It fills its cache with a connection of its own.
     board = state_of(request).public_answers.confirmed.get(signature.petition_id)
     is_signer = signer_cookies.is_signer(request, lobby, signature_id)
     with lobby.database.read() as session:
         return page(
-            "public/thanks.html" if is_signer else "public/thanks_stranger.html",
+            "signatures/thanks.html" if is_signer else "signatures/thanks_stranger.html",
             session,
             is_private=True,
             face=board.face,
