@@ -365,10 +365,10 @@ def _signatures(session: Session, ids: Collection[UUID]) -> dict[UUID, Signature
 def _of_signature(signature: Signature) -> Confirmation:
     if signature.state is SignatureState.CONFIRMED:
         return Confirmation(signature)
-    message = "This signature was taken back. You can sign again."
+    message = "This signature has been removed. You can sign again."
     return Confirmation(error=Conflict("signature_ended", message))
 
 
 def _gone() -> Gone:
-    message = "This was not confirmed in time, or was taken back. Please sign again."
+    message = "This link has expired, or the signature has been removed. You can sign again."
     return Gone("signature_expired", message)

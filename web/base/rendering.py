@@ -26,7 +26,6 @@ def _environment() -> Environment:
     )
     environment.filters.update(words.FILTERS)
     environment.globals["static"] = static_files.address
-    environment.globals["position"] = words.member_position
     return environment
 
 

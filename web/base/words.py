@@ -119,7 +119,7 @@ LETTER_GROUPS = {
 HOLD_REASONS = {
     "member_changed": "The constituency has another MP now.",
     "motion_changed": "The campaign is about another motion now.",
-    "standing_changed": "The MP has signed since, taken their name off, or changed office: the "
+    "standing_changed": "The MP has signed since, removed their name, or changed office: the "
     "letter no longer fits.",
     **situations.REASONS,
 }
@@ -263,22 +263,6 @@ def standing_of(
 def hold_reason(reason: str) -> str:
     """Says why a letter is held, to organisers of its campaign."""
     return HOLD_REASONS.get(reason) or field_name(reason)
-
-
-def member_position(member: str, standing: Standing, eligibility: Eligibility) -> str:
-    """Says in a sentence whether an MP has signed, and why not where they cannot."""
-    if standing is Standing.SIGNED:
-        return f"{member} has signed the motion."
-    if standing is Standing.WITHDRAWN:
-        return f"{member} signed the motion and later took their name off."
-    return {
-        Eligibility.CONVENTION: f"{member} has not signed the motion. They hold an office, and by "
-        "convention office holders do not sign. So the letter asks them to raise it in government.",
-        Eligibility.CANNOT: f"{member} does not take their seat in the House of Commons, so they "
-        "cannot sign the motion. The letter asks for their help in another way.",
-        Eligibility.REFUSES: f"{member} has said that they sign no motions. The letter asks for "
-        "their help in another way.",
-    }.get(eligibility, f"{member} has not signed the motion yet.")
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -12,7 +12,6 @@ for (const form of all("form")) {
   addEventListener("pageshow", () => (sent = 0));
 }
 
-// Sharing: copy needs a secure page, and few desktops have a share sheet.
 for (const button of all("[data-copy]")) {
   if (!navigator.clipboard) continue;
   button.parentElement.hidden = false;
@@ -20,7 +19,6 @@ for (const button of all("[data-copy]")) {
     await navigator.clipboard.writeText(button.dataset.copy);
     const label = button.lastChild;
     label.textContent = "Copied";
-    button.setAttribute("aria-live", "polite");
     setTimeout(() => (label.textContent = "Copy link"), 4000);
   });
 }
@@ -31,7 +29,7 @@ for (const button of all("[data-share]")) {
   button.addEventListener("click", () => navigator.share({ url, text }).catch(() => {}));
 }
 
-// The MP of a postcode, beside its field. If anything fails, the line stays empty.
+// The MP of a postcode, beside its field.
 for (const line of all("[data-postcode-line]")) {
   const field = line.closest("form").elements.postcode;
   let timer, asked;
@@ -58,47 +56,47 @@ for (const line of all("[data-postcode-line]")) {
   if (field.value) show();
 }
 
-// The letter: the preview follows the writer's words and points, and the server keeps a draft.
+// The letter: the server keeps a draft, and the preview and the meter follow it.
 for (const form of all("form[data-draft]")) {
-  const { personal } = form.elements;
-  const points = () => [...form.querySelectorAll("[name=points]:checked")].map((box) => box.value);
+  const { personal, version } = form.elements;
   const state = document.querySelector("[data-draft-state]");
-  let version = Number(form.dataset.version), saved, saving = false, timer;
-  const preview = (name, text) => {
-    const part = document.querySelector(`[data-letter-${name}]`);
-    if (part) part.textContent = text && `${text}\n\n`;
+  const points = () => [...form.querySelectorAll("[name=points]:checked")].map((box) => box.value);
+  const typed = () => ({ personal: personal.value, points: points() });
+  let read = Number(form.dataset.version), saved = JSON.stringify(typed()), busy = false, timer;
+  const refresh = async () => {
+    const html = await (await fetch(location.pathname)).text();
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    for (const part of all("[data-fresh]"))
+      part.replaceChildren(...fresh.getElementById(part.id).childNodes);
   };
   const save = async () => {
     timer = 0;
-    const body = { personal: personal.value, points: points() };
-    const text = JSON.stringify(body);
-    if (saving || text === saved) return;
-    saving = true;
+    const body = typed(), text = JSON.stringify(body);
+    if (busy || text === saved) return;
+    busy = true;
     try {
       const answer = await fetch(form.dataset.draft, {
         method: "PUT",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ version, ...body }),
+        body: JSON.stringify({ version: read, ...body }),
         keepalive: true,
       });
       if (answer.ok) {
-        version = (await answer.json()).version;
-        form.elements.version.value = version;
+        version.value = read = (await answer.json()).version;
         saved = text;
         state.textContent = "Saved";
-      } else {
-        state.textContent =
-          answer.status === 409 ? "You have changed this letter on another page. Reload to see it." : "";
-      }
+        await refresh();
+      } else if (answer.status === 409)
+        state.textContent = "You changed this letter in another tab. Reload to see both.";
     } catch {
-      state.textContent = "Not saved yet: there is no connection.";
+      state.textContent = "Not saved yet: there’s no connection.";
     }
-    saving = false;
+    busy = false;
+    if (JSON.stringify(typed()) !== saved) timer ||= setTimeout(save, 5000);
   };
   form.addEventListener("input", (event) => {
-    if (event.target === personal) preview("personal", personal.value.trim());
-    if (event.target.name === "points") preview("points", points().join(" "));
-    timer ||= setTimeout(save, 5000);
+    clearTimeout(event.target.name === "points" ? timer : 0);
+    timer = event.target.name === "points" ? setTimeout(save, 300) : timer || setTimeout(save, 5000);
   });
   addEventListener("visibilitychange", () => document.hidden && save());
 }

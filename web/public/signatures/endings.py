@@ -55,7 +55,9 @@ def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     lift = None
     if disowned.refused is not None:
         lift = lobby.tokens.issue(Purpose.LIFT_REFUSAL, ending.address_id(disowned.refused))
-    return _ended_page("signatures/disown.html", session, view, disowned.state, token=token, lift=lift)
+    return _ended_page(
+        "signatures/disown.html", session, view, disowned.state, token=token, lift=lift
+    )
 
 
 def _ended_page(

@@ -19,6 +19,7 @@ from services.assembly import Lobby
 from services.campaigns import petitions
 from services.common.tokens import Purpose
 from services.errors import Gone
+from services.letters import letter_drafts, letter_links
 from services.letters.drafting.situations import Situation
 from services.parliament.standing import Standing
 from services.signatures import signature_states
@@ -60,12 +61,17 @@ class SeatCard:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """What is shown to the signer alone. `count` is the petition's number of signatures."""
+    """What is shown to the signer alone. `count` is the petition's number of signatures.
+
+    `letter` is the token of the letter that they have written to their MP.
+    """
 
     name: str
     count: int
     neighbours: Neighbours | None
     is_watching: bool
+    has_draft: bool
+    letter: str | None
 
 
 @router.get("/thanks/{token}")
@@ -84,6 +90,9 @@ def show_thanks(token: str, request: Request, lobby: TheLobby, forgotten: str = 
     board = state_of(request).public_answers.confirmed.get(signature.petition_id)
     is_signer = signer_cookies.is_signer(request, lobby, signature_id)
     with lobby.database.read() as session:
+        own: dict[str, Any] = {"forgotten": bool(forgotten)}
+        if is_signer:
+            own = _personal(session, lobby, board, signature)
         return page(
             "signatures/thanks.html" if is_signer else "signatures/thanks_stranger.html",
             session,
@@ -93,7 +102,7 @@ def show_thanks(token: str, request: Request, lobby: TheLobby, forgotten: str = 
             card=_card(board, signature.constituency_code),
             links=_links(lobby, board, is_signer=is_signer),
             token=token,
-            **_personal(session, board, signature) if is_signer else {"forgotten": bool(forgotten)},
+            **own,
         )
 
 
@@ -138,7 +147,9 @@ def _standing(lobby: Lobby, signature_id: UUID) -> Signature | None:
     return signature if signature and signature.state is SignatureState.CONFIRMED else None
 
 
-def _personal(session: Session, board: ConfirmedBoard, signature: Signature) -> dict[str, Any]:
+def _personal(
+    session: Session, lobby: Lobby, board: ConfirmedBoard, signature: Signature
+) -> dict[str, Any]:
     code, motion = signature.constituency_code, board.seats.motion
     seat = board.seat(code)
     around = None
@@ -155,8 +166,23 @@ def _personal(session: Session, board: ConfirmedBoard, signature: Signature) -> 
         count=petitions.count(session, board.petition.id),
         neighbours=around,
         is_watching=board.can_watch(code) and seat_watches.is_waiting(session, signature),
+        has_draft=letter_drafts.read(session, signature.id).version > 0,
+        letter=_letter_of(session, lobby, board, signature),
     )
     return {"signer": signer, "form": Form()}
+
+
+def _letter_of(
+    session: Session, lobby: Lobby, board: ConfirmedBoard, signature: Signature
+) -> str | None:
+    """Returns the token of the signer's letter about the motion to the MP of their seat."""
+    seat = board.seat(signature.constituency_code)
+    if seat.member is None or seat.motion is None:
+        return None
+    letter_id = letter_links.sent_by(
+        session, signature.supporter_id, member_id=seat.member.id, motion_id=seat.motion.id
+    )
+    return lobby.tokens.issue(Purpose.LETTER, letter_id) if letter_id else None
 
 
 def _card(board: ConfirmedBoard, code: str) -> SeatCard:
