@@ -9,6 +9,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.demonstration import invented_campaign
 from services.organisations import organisations
+from services.pictures import pictures
 
 PIXEL = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -29,9 +30,10 @@ def add_campaign(lobby: Lobby, slug: str, **values: Any) -> None:
 
 
 def add_picture(lobby: Lobby, slug: str, *, alt: str = "Nurses in front of a hospital") -> None:
-    """Gives a campaign a picture, in three widths of 16 by 9."""
+    """Gives a campaign another picture, in three widths of 16 by 9."""
     with lobby.database.write() as session:
         campaign = campaigns.by_slug(session, slug)
+        pictures.remove_from_campaign(session, campaign, now=lobby.clock())
         picture = Picture(
             organisation_id=campaign.organisation_id,
             campaign_id=campaign.id,

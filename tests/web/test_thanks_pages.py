@@ -41,6 +41,7 @@ from tests.support.common import (
     token_in,
 )
 from tests.support.pages import (
+    SIGNER,
     VACANT,
     Deliver,
     Page,
@@ -124,7 +125,7 @@ def test_its_form_asks_for_own_words_and_leads_to_the_letter(
 ) -> None:
     path = confirm(client, deliver)
     page = client.get(path)
-    assert f'<form method="post" action="{path}/letter">' in page.text
+    assert f'<form method="post" action="{path}/letter" ' in page.text
     assert re.findall(r'<textarea [^>]*name="(\w+)"', page.text) == ["personal"]
     assert "email" not in re.findall(r'<input [^>]*name="(\w+)"', page.text)
 
@@ -174,7 +175,7 @@ def test_the_first_signer_is_thanked_for_starting_it(
         petitions.create(session, campaign=campaign, values=values, now=lobby.clock())
     client.post(
         "/petitions/new/sign",
-        data={"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN},
+        data=SIGNER,
     )
     (mail,) = [mail for mail in deliver() if mail["To"] == "anna@example.org"]
     text = visible(thanked(client, token_in(mail, "confirm")))
@@ -204,7 +205,7 @@ def test_the_page_takes_few_statements(client: TestClient, deliver: Deliver) -> 
     with noting() as statements:
         client.get(path)
     reads = [each for each in statements if each.lstrip().upper().startswith("SELECT")]
-    assert len(reads) <= 4
+    assert len(reads) <= 6, "a draft and a letter among them"
     assert len(statements) - len(reads) <= 4, "and it writes nothing"
     assert not any(re.match(r"\s*(INSERT|UPDATE|DELETE)", each) for each in statements)
 
@@ -313,7 +314,7 @@ def test_a_campaign_without_a_motion_has_nothing_to_ask_an_mp(
     deliver()
     client.post(
         "/petitions/plain/sign",
-        data={"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN},
+        data=SIGNER,
     )
     (mail,) = deliver()
     page = thanked(client, token_in(mail, "confirm"))
