@@ -28,6 +28,7 @@ HEIGHT = 844
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 CAN_SIGN, SIGNED, MINISTER, VACANT = "EH1 1YZ", "M1 1AE", "SW1A 0AA", "NR2 1TF"
+IN_WALES = "CF10 3NQ"
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
 # Every rule of axe that is not experimental is on by default, but for these.
 _RULES = {"target-size": {"enabled": True}}
@@ -156,6 +157,53 @@ def _confirm(page: Page, scene: Scene, *, press: bool, **changes: str) -> None:
         page.wait_for_load_state()
 
 
+def _write(page: Page, scene: Scene, *buttons: str, postcode: str = CAN_SIGN) -> None:
+    """Writes own words on the thank-you page, then presses these buttons."""
+    _confirm(page, scene, press=True, postcode=postcode)
+    page.get_by_label("Why does this matter to you?").fill("My ward was short of nurses.")
+    for name in ("See my letter", *buttons):
+        page.get_by_role("button", name=name).click()
+        page.wait_for_load_state()
+
+
+def _send(page: Page, scene: Scene) -> None:
+    _write(page, scene, "Check before sending")
+    page.get_by_label("Address line 1").fill("1 Princes Street")
+    page.get_by_label("Town or city").fill("Edinburgh")
+    page.get_by_role("button", name="Send my letter").click()
+    page.wait_for_load_state()
+
+
+def _thanks_again(page: Page, scene: Scene) -> None:
+    """Goes back to the thank-you page from the letter, by the link on it."""
+    _write(page, scene)
+    page.get_by_role("link", name="Back", exact=True).click()
+    page.wait_for_load_state()
+
+
+def _forget(page: Page, scene: Scene) -> None:
+    _confirm(page, scene, press=True)
+    page.get_by_role("button", name="Forget me on this device").click()
+    page.wait_for_load_state()
+
+
+def _stranger(page: Page, scene: Scene) -> None:
+    """Opens the address of a thank-you page without the signer's cookie."""
+    _confirm(page, scene, press=True)
+    page.context.clear_cookies()
+    page.reload()
+
+
+def _sent_again(page: Page, scene: Scene) -> None:
+    scene.submit(page)
+    page.get_by_role("button", name="Send it again").click()
+    page.wait_for_load_state()
+
+
+def _organisation(_: Scene) -> str:
+    return invented_campaign.about().organisation
+
+
 def _of_submission(purpose: Purpose, path: str, *, press: bool = False) -> Callable[..., Any]:
     def open_page(page: Page, scene: Scene) -> None:
         token = scene.token(purpose, scene.submit(page))
@@ -245,6 +293,38 @@ _OPEN = (
     ),
     PageState(
         "thank you, no MP", lambda page, scene: _confirm(page, scene, press=True, postcode=VACANT)
+    ),
+    PageState("check your email, sent again", _sent_again),
+    PageState("thank you, with a draft", _thanks_again),
+    PageState("thank you, a stranger", _stranger),
+    PageState("thank you, forgotten", _forget),
+    PageState("signer's letter", _write),
+    PageState(
+        "signer's letter, by hand", lambda page, scene: _write(page, scene, "Change the whole text")
+    ),
+    PageState(
+        "signer's letter in Welsh",
+        lambda page, scene: _write(page, scene, "Ysgrifennwch yn Gymraeg", postcode=IN_WALES),
+    ),
+    PageState(
+        "signer's letter, check", lambda page, scene: _write(page, scene, "Check before sending")
+    ),
+    PageState(
+        "signer's letter, no address",
+        lambda page, scene: _write(page, scene, "Check before sending", "Send my letter"),
+    ),
+    PageState("signer's letter, sent", _send),
+    PageState("updates", at(lambda scene: f"{scene.campaign}/updates")),
+    PageState(
+        "update",
+        at(lambda scene: f"{scene.campaign}/updates/a-motion-has-been-tabled-in-parliament"),
+    ),
+    PageState("privacy", at(lambda scene: f"/privacy/{_organisation(scene)}")),
+    PageState("contact", at(lambda scene: f"/contact/{_organisation(scene)}")),
+    PageState("contacts", at(lambda _: "/contact")),
+    PageState("accessibility", at(lambda _: "/accessibility")),
+    PageState(
+        "letter, check your email", at(lambda scene: f"{scene.campaign}/letters/check-your-mail")
     ),
     PageState("withdraw", _of_submission(Purpose.WITHDRAW, "withdraw")),
     PageState("withdrawn", _of_submission(Purpose.WITHDRAW, "withdraw", press=True)),
