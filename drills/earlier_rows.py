@@ -53,9 +53,16 @@ class FilledRow:
 Rows = dict[str, list[FilledRow]]
 
 
-def fill(lobby: Lobby, rows: int, *, now: datetime) -> Rows:
+def add_partner(lobby: Lobby, *, now: datetime) -> NamedPartner:
+    """Adds the partner of some rows. It needs the schema of the present program."""
+    with lobby.database.write() as session:
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
+        added = partners.create(session, organisation=owner, name="A Paper", slug=PARTNER, now=now)
+        return NamedPartner(added.id, owner.id, PARTNER, added.name)
+
+
+def fill(lobby: Lobby, rows: int, partner: NamedPartner, *, now: datetime) -> Rows:
     """Adds `rows` signatures of each kind, each of a person of its own; returns them by kind."""
-    partner = _add_partner(lobby, now)
     filled: Rows = {}
     for kind, (state, first, last) in KINDS.items():
         filled[kind] = []
@@ -90,13 +97,6 @@ def queue_mails(lobby: Lobby, rows: list[FilledRow], *, now: datetime) -> None:
     }
     with lobby.database.write() as session:
         bulk.insert_columns(session, _outbox, varying, shared, skip_existing=False)
-
-
-def _add_partner(lobby: Lobby, now: datetime) -> NamedPartner:
-    with lobby.database.write() as session:
-        owner = organisations.by_slug(session, invented_campaign.about().organisation)
-        added = partners.create(session, organisation=owner, name="A Paper", slug=PARTNER, now=now)
-        return NamedPartner(added.id, owner.id, PARTNER, added.name)
 
 
 def _signature(

@@ -86,8 +86,9 @@ def prepared(rows: int, settings: Settings) -> Iterator["MigrationDrill"]:
     try:
         sample_data.load_demonstration(lobby)
         _deliver(lobby)
+        partner = earlier_rows.add_partner(lobby, now=clock.now)
         engine.migrate(lobby.database, BEFORE)
-        filled = earlier_rows.fill(lobby, rows, now=clock.now)
+        filled = earlier_rows.fill(lobby, rows, partner, now=clock.now)
         if not lobby.database.is_sqlite:  # its autovacuum would have done it long ago
             with lobby.database.connection() as connection:
                 connection.exec_driver_sql("ANALYZE")

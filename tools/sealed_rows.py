@@ -16,11 +16,14 @@ from models import (
     Private,
     ReplyKind,
     Signature,
+    SignatureState,
     WebhookEndpoint,
     WebhookEvent,
 )
 from services.assembly import Lobby
 from services.database import sealed_columns
+from services.letters import letter_drafts
+from services.letters.letter_drafts import DraftContent
 from services.signatures import recording
 from services.signatures.recording import SignatureRequest
 from services.traffic import idempotency
@@ -43,11 +46,14 @@ def add_one_of_each(lobby: Lobby) -> None:
             lobby.keyring, "a key", key_id=None, method="POST", path="/", content=b"{}"
         )
         idempotency.store(session, [(attempt, StoredAnswer(201, b"{}"))], now=now)
-        signature = session.exec(select(Signature)).first()
+        is_confirmed = Signature.state == SignatureState.CONFIRMED
+        signature = session.exec(select(Signature).where(is_confirmed)).first()
         petition = session.exec(select(Petition)).first()
         assert signature is not None
         assert petition is not None
         signature.comment = Private(petition.organisation_id, "We need the NHS.")
+        content = DraftContent("I was born in this hospital.")
+        letter_drafts.save(session, signature.id, content, version=0, now=now)
         slug = petition.slug
     for address in ("sealed-asked@example.org", "sealed-new@example.org"):
         worker.sort_submissions(lobby)

@@ -193,12 +193,11 @@ def _defaults_at(
     earliest: dict[UUID, datetime] = {}
     for organisation_id, moment in moments:
         earliest[organisation_id] = min(moment, earliest.get(organisation_id, moment))
-    statement = select(Organisation).where(col(Organisation.id).in_(earliest))
+    statement = select(Organisation.id, Organisation.name).where(col(Organisation.id).in_(earliest))
     ids = {}
-    for organisation in session.exec(statement):
-        text = DEFAULT_UPDATES.format(organisation=organisation.name)
-        key = (organisation.id, UPDATES, text)
-        ids[organisation.id] = _ids_of_texts(session, [key], earliest[organisation.id])[key]
+    for owner, name in session.exec(statement):
+        key = (owner, UPDATES, DEFAULT_UPDATES.format(organisation=name))
+        ids[owner] = _ids_of_texts(session, [key], earliest[owner])[key]
     return {(organisation_id, moment): ids[organisation_id] for organisation_id, moment in moments}
 
 

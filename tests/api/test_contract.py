@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from api.openapi import EXAMPLES, METRICS_SCHEME, SCHEME, TAGS, examples
 from core.version import version
-from tests.support.routes import ANY_KEY, METRICS, api_routes
+from tests.support.contract.routes import ANY_KEY, METRICS, api_routes
 
 PROBLEM = "application/problem+json"
 JSON = "application/json"

@@ -14,9 +14,9 @@ from api.front.rate_limiting import PROOF
 from models import Scope
 from services.assembly import Lobby
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
+from tests.support.contract.routes import PUBLIC
 from tests.support.keys import key_for
 from tests.support.rate_limits import client_with_limits
-from tests.support.routes import PUBLIC
 
 FROM_OTHER_SITE = {"Origin": "https://partner.example"}
 SIGN = f"/v1/petitions/{PETITION}/signatures"

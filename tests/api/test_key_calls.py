@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from models import Scope
 from services.assembly import Lobby
 from tests.support.common import PETITION, Clock
+from tests.support.contract.routes import api_routes
 from tests.support.keys import (
     Headers,
     count_keys,
@@ -22,7 +23,6 @@ from tests.support.keys import (
 )
 from tests.support.partners import PAPER, ROUTE, add_partner, bearer, partner_key, secret
 from tests.support.problems import assert_problem
-from tests.support.routes import api_routes
 
 KEYS = "/v1/keys"
 

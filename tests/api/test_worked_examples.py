@@ -10,7 +10,7 @@ from sqlmodel import func, select
 
 from models import Submission
 from services.assembly import Lobby
-from tests.support.worked_examples import worked_example
+from tests.support.contract.worked_examples import worked_example
 from tools.live_service import LiveService, serving
 
 SECTIONS = ["A supporter's page", "An organiser's tool", "A partner"]

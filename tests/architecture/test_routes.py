@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from tests.support.common import CAMPAIGN, PETITION
-from tests.support.routes import ANY_KEY, METRICS, PUBLIC, PUBLIC_ELSEWHERE, api_routes
+from tests.support.contract.routes import ANY_KEY, METRICS, PUBLIC, PUBLIC_ELSEWHERE, api_routes
 
 
 @pytest.fixture

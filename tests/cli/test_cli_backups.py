@@ -244,7 +244,10 @@ def test_a_backup_of_an_older_program_is_migrated(demo: Cli, copy: Path, tmp_pat
     told = demo("restore", older.database, "--yes").stderr
     assert "; schema 0014." in told
     assert demo("check").returncode == 0
-    assert demo.counts() == before
+    # The older program had none of these.
+    newer = ("campaign_event", "picture", "picture_file")
+    assert all(before[table] > 0 for table in newer)
+    assert demo.counts() == before | dict.fromkeys(newer, 0)
 
 
 def test_a_restore_waits_for_no_command_that_has_the_database_open(demo: Cli, copy: Path) -> None:

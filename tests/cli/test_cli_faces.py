@@ -91,7 +91,7 @@ REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "an address that is none": (
         (*CHANGE, ORGANISATION, "--contact-email", "us"),
-        "Please give an e-mail address such as name@example.org.",
+        "Enter an email address in the correct format, like name@example.com",
     ),
     "an organisation that is not there": (
         (*CHANGE, "nobody", "--website", "https://example.org"),

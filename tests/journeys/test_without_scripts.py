@@ -15,8 +15,8 @@ from services.keys import api_keys
 from services.organisations import organisations, partners
 from tests.support.browser import MARKS, PHONE, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, ORGANISERS_PASSWORD, PETITION, token_in
+from tests.support.contract.worked_examples import worked_example
 from tests.support.letters import uncertain_letter
-from tests.support.worked_examples import worked_example
 
 pytestmark = [*MARKS, pytest.mark.slow]
 

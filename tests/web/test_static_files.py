@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from tests.support.common import CAMPAIGN, PETITION
-from tests.support.every_route import every_route, path_to
+from tests.support.contract.every_route import every_route, path_to
 from web.base.static_files import STATIC
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -45,7 +45,7 @@ from tests.support.action_network import (
     token_for,
 )
 from tests.support.common import CAN_SIGN, PETITION, Clock, token_in
-from tests.support.routes import scopes_in
+from tests.support.contract.routes import scopes_in
 
 Deliver = Callable[[], list[EmailMessage]]
 PRIVATE = ("people", "petitions", "tags", "advocacy_campaigns")

@@ -8,7 +8,7 @@ from main import create_app
 from models import Scope
 from services.assembly import Lobby
 from tests.support.common import CAMPAIGN, METRICS, PETITION
-from tests.support.every_route import every_route, path_to
+from tests.support.contract.every_route import every_route, path_to
 from tests.support.keys import key_for
 from tests.support.mail import sign
 from tests.support.problems import assert_problem

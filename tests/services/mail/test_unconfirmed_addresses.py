@@ -100,8 +100,14 @@ def letter_by_api(client: TestClient, _lobby: Lobby, name: str) -> Any:
 
 def letter_on_page(client: TestClient, _lobby: Lobby, name: str) -> Any:
     words = {"name": name, "email": ADDRESS, "subject": f"{WORD} and EDM 152", "body": TEXT}
-    own = {"own_words": WORD, "postcode": CAN_SIGN}
+    own = {"personal": WORD, "postcode": CAN_SIGN, "updates": "no"}
     return client.post(LETTERS, data={**words, **STREET, **own})
+
+
+def letter_of_parts(client: TestClient, _lobby: Lobby, name: str) -> Any:
+    own = {"personal": f"{WORD} says that my ward depends on it.", "others": [WORD]}
+    data = {"name": name, "email": ADDRESS, "postcode": CAN_SIGN, "updates": "no", **STREET, **own}
+    return client.post(LETTERS, data={**data, "subject": f"{WORD} and EDM 152"})
 
 
 def letter_in_dialect(client: TestClient, lobby: Lobby, name: str) -> Any:
@@ -112,7 +118,7 @@ def letter_in_dialect(client: TestClient, lobby: Lobby, name: str) -> Any:
 
 
 SIGNATURES = [by_api, by_key, in_bulk, on_page, in_frame, in_dialect, blindly_in_dialect]
-LETTERS_SENT = [letter_by_api, letter_on_page, letter_in_dialect]
+LETTERS_SENT = [letter_by_api, letter_on_page, letter_of_parts, letter_in_dialect]
 
 
 def mail_of(
@@ -158,7 +164,7 @@ def test_no_word_of_the_sender_is_in_a_mail_to_an_unconfirmed_address(
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("send", [by_api, on_page, letter_by_api, letter_on_page])
+@pytest.mark.parametrize("send", [by_api, on_page, letter_by_api, letter_on_page, letter_of_parts])
 def test_the_mail_is_the_same_whatever_the_sender_types(
     client: TestClient, lobby: Lobby, deliver: Deliver, clock: Clock, send: Send
 ) -> None:
