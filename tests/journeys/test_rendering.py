@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize
 
 from services.assembly import Lobby
-from tests.support.browser import MARKS, served
+from tests.support.browser import MARKS, on_sqlite, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 
 pytestmark = [
     *MARKS,
     pytest.mark.slow,
-    pytest.mark.parametrize("backend", ["sqlite"], indirect=True),
+    on_sqlite,
 ]
 MPS = f"/campaigns/{CAMPAIGN}/mps"
 PATHS = (
