@@ -47,6 +47,7 @@ def test_what_is_wrong_is_found(html: str, rule: str) -> None:
 
 def rules_of(browser: Browser, html: str) -> set[str]:
     page_html = f'<!doctype html><html lang="en"><title>x</title><main><h1>x</h1>{html}</main>'
-    with public_pages.opened(browser, WIDTHS[0], SCHEMES[0]) as page:
+    with public_pages.visitors(browser) as page_of:
+        page = page_of(WIDTHS[0], SCHEMES[0])
         page.set_content(page_html)
         return {finding.rule for finding in public_pages.axe_findings(page, "x", 320, "light")}
