@@ -178,6 +178,7 @@ def test_the_summary_of_problems_has_the_focus_and_leads_to_each_field(
     browser: Browser, address: str
 ) -> None:
     page = opened(browser, address + PAGE, 390, 844)
+    page.emulate_media(reduced_motion="reduce")  # without it, scrolling takes time
     page.get_by_role("button", name="Sign the petition").click()
     assert page.evaluate("document.activeElement.className") == "problems"
     for name in ("name", "email", "postcode", "updates"):
