@@ -5,7 +5,6 @@ services/demonstration/ with Chromium, cuts them as uploads are cut, and writes 
 them. The demonstration loads those as they are, which takes no time.
 """
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,14 +12,13 @@ from playwright.sync_api import sync_playwright
 
 from services.demonstration.invented_pictures import FOLDER
 from services.pictures import cutting
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from tools.chromium import CHROMIUM, QUIET
 
 
 def drawn(svg: Path, *, width: int, height: int) -> bytes:
     """Returns a drawing as a PNG."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         page = browser.new_page(viewport={"width": width, "height": height})
         style = "<style>body { margin: 0 } svg { display: block }</style>"
         page.set_content(style + svg.read_text("utf-8"))

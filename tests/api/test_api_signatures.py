@@ -100,7 +100,8 @@ def test_the_whole_way_of_a_supporter(client: TestClient, deliver: Deliver) -> N
     assert body["status"] == "confirmed"
     assert body["petition"] == {"slug": PETITION, "signature_count": count + 1}
     assert body["letter"]["variant"] == "ask"
-    assert "Morag Ferncastle" in body["letter"]["body"]
+    assert body["member"]["name"] == "Morag Ferncastle"
+    assert body["letter"]["body"].startswith("Dear Ms Ferncastle,\n")
     again = client.post("/v1/signatures/confirm", json={"token": token})
     assert again.json() == body
 

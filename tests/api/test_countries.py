@@ -252,7 +252,7 @@ def test_forms_know_only_home_and_abroad_whatever_country_is_sent(
 ) -> None:
     for abroad, stored in (("", "GB"), ("yes", "ZZ")):
         email = f"anna{abroad}@example.org"
-        fields = {**ANNA, "email": email, "country": sent, "abroad": abroad}
+        fields = {**ANNA, "email": email, "country": sent, "abroad": abroad, "updates": "no"}
         response = client.post(path, data=fields, follow_redirects=False)
         assert response.status_code == 303, response.text
         assert_stored(lobby, stored)

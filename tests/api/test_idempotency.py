@@ -718,6 +718,7 @@ def test_the_document_tells_of_the_header_where_it_counts(app: FastAPI) -> None:
         "/v1/letters/{letter_id}/retry",
         "/v1/letters/{letter_id}/settle",
         "/v1/members/{member_id}/overrides",
+        "/v1/organisation/privacy-notice",
         "/v1/petitions/{slug}/signatures",
         "/v1/petitions/{slug}/signatures/bulk",
         "/v1/hooks",

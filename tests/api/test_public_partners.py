@@ -283,15 +283,15 @@ def test_the_campaigns_page_names_its_partners_with_links_where_they_have_sites(
 ) -> None:
     page = f"/campaigns/{CAMPAIGN}"
     add_partner(lobby)
-    assert "With:" not in visible(client.get(page))
+    assert "Backed by" not in visible(client.get(page))
     change_partner(lobby, is_public=True, website=f"{SITE}/?a=1&b=2")
-    assert "With: A Paper" in visible(client.get(page))
+    assert "Backed by A Paper" in visible(client.get(page))
     link = f'<a href="{SITE}/?a=1&amp;b=2" rel="noopener">A Paper</a>'
     assert link in client.get(page).text
     add_partner(lobby, RADIO)
     change_partner(lobby, RADIO, is_public=True, name="<b>Radio</b>")
     text = client.get(page).text
-    assert f"With: &lt;b&gt;Radio&lt;/b&gt; and {link}</p>" in text
+    assert f"Backed by &lt;b&gt;Radio&lt;/b&gt; and {link}</p>" in text
 
 
 def test_a_draft_shows_its_partners_to_its_organisation_alone(

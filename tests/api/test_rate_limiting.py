@@ -41,7 +41,7 @@ def test_an_address_that_sends_too_much_is_asked_to_wait(lobby: Lobby) -> None:
 def test_an_address_that_reads_too_much_is_asked_to_wait(lobby: Lobby) -> None:
     path = f"/v1/petitions/{PETITION}"
     with client_with_limits(lobby, reads=3) as client:
-        answers = [client.get(path), client.head(f"/petitions/{PETITION}"), client.get(path)]
+        answers = [client.get(path), client.head(f"/campaigns/{CAMPAIGN}"), client.get(path)]
         refused = client.get(path)
         signed = client.post(SIGN, json=anna(1))
     assert [answer.status_code for answer in answers] == [200, 200, 200]

@@ -444,7 +444,7 @@ def test_the_campaigns_page_tells_of_amendments_and_earlier_motions_in_a_line_ea
 ) -> None:
     page = visible(client.get(f"/campaigns/{CAMPAIGN}"))
     assert "Amendment:" not in page
-    assert "Earlier:" not in page
+    assert "Earlier motion:" not in page
     store_motion(lobby, AMENDMENT, "152A1", amends_id=KNOWN)
     store_motion(lobby, SUCCESSOR, "9")
     put(client, key, AMENDMENT, "amendment")
@@ -453,8 +453,9 @@ def test_the_campaigns_page_tells_of_amendments_and_earlier_motions_in_a_line_ea
         session.get_one(Motion, KNOWN).status = MotionStatus.LAPSED
     page = visible(client.get(f"/campaigns/{CAMPAIGN}"))
     title = ANSWER["Response"]["Title"]
-    assert "Signed by 0 MPs" in page
+    assert "0 of 14 MPs back it" in page
+    assert "No MP has signed the motion yet. Yours could be the first." in page
     amendment = f"Amendment: Early Day Motion 152A1 (session 2026-27), “{title}”, signed by 0 MPs"
-    earlier = f"Earlier: Early Day Motion 152 (session 2026-27), “{title}”, signed by 4 MPs"
+    earlier = f"Earlier motion: Early Day Motion 152 (session 2026-27), “{title}”, signed by 4 MPs"
     assert amendment in page
-    assert f"{earlier}; no longer before Parliament" in page
+    assert f"{earlier}. MPs can’t sign it any more" in page

@@ -323,7 +323,7 @@ def test_a_consent_takes_effect_with_the_confirmation_and_keeps_its_wording(
         consent = session.exec(statement).one()
         assert consent.granted
         assert (consent.given_at, consent.effective_at) == (signed_at, clock.now)
-        assert "e-mail me news" in session.get_one(Wording, consent.wording_id).text
+        assert "email me news" in session.get_one(Wording, consent.wording_id).text
 
 
 def test_personal_data_is_not_readable_in_the_database(lobby: Lobby, backend: str) -> None:

@@ -398,7 +398,7 @@ def test_a_member_without_an_address_yet_can_be_written_to_by_post(
     elect(lobby, Member(**CATRIONA.model_dump(exclude={"email"})))
     queue_mails(lobby)
     (mail,) = deliver()
-    assert "We have no e-mail address for this MP." in text_of(mail)
+    assert "We don't have an email address for this MP." in text_of(mail)
     assert f"/campaigns/{CAMPAIGN}/letter" in text_of(mail)
 
 

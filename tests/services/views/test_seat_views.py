@@ -62,11 +62,12 @@ def test_who_confirms_leaves_the_board_for_the_next(lobby: Lobby, client: TestCl
 def test_who_confirms_after_a_change_learns_of_it(lobby: Lobby, client: TestClient) -> None:
     member_id = sign_and_confirm(lobby, client, 1)["member"]["id"]
     with lobby.database.write() as session:
-        changed = sa.update(_member).where(_member.c.id == member_id).values(name="Newly Named")
-        session.connection().execute(changed)
+        changed = sa.update(_member).where(_member.c.id == member_id)
+        values = {"name": "Newly Named", "salutation": "Dr Named"}
+        session.connection().execute(changed.values(values))
     answer = sign_and_confirm(lobby, client, 2)
     assert answer["member"]["name"] == "Newly Named"
-    assert "Newly Named" in answer["letter"]["body"]
+    assert answer["letter"]["body"].startswith("Dear Dr Named,\n")
 
 
 @pytest.mark.parametrize("postcode", ["ZZ99 9ZZ", "JE2 3AB"])

@@ -1,0 +1,92 @@
+"""Takes the pictures of the public pages in docs/pictures/.
+
+`python -m tools.page_pictures` serves the demonstration and writes a WebP file for each page at the
+width of a phone (390) and of a desk (1280). Long pages are cut at the bottom. `--only NAME` takes
+one of them again.
+"""
+
+import argparse
+import io
+from dataclasses import replace
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from core import logs
+from core.settings import ROOT
+from main import create_app
+from services.assembly import open_lobby
+from tools import public_pages, sample_data
+from tools.chromium import CHROMIUM, QUIET
+from tools.databases import fresh_database
+from tools.live_service import http_server
+from tools.public_pages import STAGES, PageState, Scene
+from tools.settings import throwaway_settings
+
+FOLDER = ROOT / "docs" / "pictures"
+SIZES = {390: 1800, 1280: 1400}
+"""The greatest height (pixels) for each width."""
+NAMES = {
+    "home": "home",
+    "campaign": "campaign",
+    "sign form with problems": "mistakes",
+    "check your email": "one-more-step",
+    "confirm": "confirm",
+    "thank you": "thank-you",
+    "thank you, a stranger": "thank-you-stranger",
+    "thank you, no MP": "thank-you-no-mp",
+    "signer's letter": "letter",
+    "signer's letter, check": "check",
+    "signer's letter, sent": "sent",
+    "MPs": "mps",
+    "update": "update",
+    "privacy": "privacy",
+    "embed": "embed",
+}
+"""The file's name for each page of the first stage that has a picture."""
+
+
+def picture(page: Page, width: int) -> bytes:
+    """Returns what the browser shows as a WebP file."""
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    page.wait_for_timeout(200)  # the font replaces its fallback
+    with Image.open(io.BytesIO(page.screenshot(full_page=True))) as shot:
+        cut = shot.convert("RGB").crop((0, 0, width, min(shot.height, SIZES[width])))
+    written = io.BytesIO()
+    cut.save(written, "WEBP", quality=80, method=6)
+    return written.getvalue()
+
+
+def take(browser: Browser, scene: Scene, state: PageState) -> None:
+    """Writes the pictures of one page."""
+    for width in SIZES:
+        with public_pages.opened(browser, width, "light") as page:
+            state.open(page, scene)
+            file = FOLDER / f"{NAMES[state.name]}-{width}.webp"
+            file.write_bytes(picture(page, width))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tools.page_pictures", description=__doc__)
+    parser.add_argument("--only", choices=NAMES.values())
+    only = parser.parse_args().only
+    FOLDER.mkdir(exist_ok=True)
+    logs.configure(level="CRITICAL")
+    with fresh_database("sqlite") as (folder, url), sync_playwright() as playwright:
+        settings = throwaway_settings(folder, url)
+        lobby = open_lobby(settings)
+        sample_data.load_demonstration(lobby)
+        limitless = {"posts_per_address": 0, "gets_per_address": 0}
+        local = settings.model_copy(update={"base_url": "http://127.0.0.1"} | limitless)
+        app = create_app(local, lobby=replace(lobby, settings=local))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        with http_server(app) as address:
+            scene = Scene(lobby, address)
+            for state in STAGES[0].pages:
+                if state.name in NAMES and only in (None, NAMES[state.name]):
+                    take(browser, scene, state)
+        lobby.close()
+
+
+if __name__ == "__main__":
+    main()
