@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from rich.progress import track
 
 from core import logs
@@ -48,10 +48,11 @@ def visit(
     report, turn = PageReport(), count()
     for stage in STAGES:
         stage.begin(scene)
-        for state in track(stage.pages, stage.name, disable=not shows_progress, transient=True):
-            name = f"{state.name} ({stage.name})"
-            for width, scheme in _views(next(turn), whole=whole):
-                _look(browser, scene, replace(state, name=name), width, scheme, report)
+        with public_pages.visitors(browser) as page_of:
+            for state in track(stage.pages, stage.name, disable=not shows_progress, transient=True):
+                named = replace(state, name=f"{state.name} ({stage.name})")
+                for width, scheme in _views(next(turn), whole=whole):
+                    _look(page_of(width, scheme), scene, named, width, scheme, report)
     return report
 
 
@@ -61,21 +62,20 @@ def _views(turn: int, *, whole: bool) -> Iterator[tuple[int, Scheme]]:
 
 
 def _look(
-    browser: Browser,
+    page: Page,
     scene: Scene,
     state: PageState,
     width: int,
     scheme: Scheme,
     report: PageReport,
 ) -> None:
-    with public_pages.opened(browser, width, scheme) as page:
-        state.open(page, scene)
-        report.opened += 1
-        report.headings[state.name] = page.locator("h1").first.inner_text()
-        report.findings += public_pages.axe_findings(page, state.name, width, scheme)
-        found = page.evaluate("document.documentElement.scrollWidth")
-        if found > width:
-            report.too_wide.append(f"{state.name} at {width} px in {scheme}: {found} px")
+    state.open(page, scene)
+    report.opened += 1
+    report.headings[state.name] = page.locator("h1").first.inner_text()
+    report.findings += public_pages.axe_findings(page, state.name, width, scheme)
+    found = page.evaluate("document.documentElement.scrollWidth")
+    if found > width:
+        report.too_wide.append(f"{state.name} at {width} px in {scheme}: {found} px")
 
 
 def serve_and_visit(

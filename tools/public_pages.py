@@ -2,7 +2,8 @@
 
 `STAGES` is the list. A stage changes the campaign once; its pages are opened after that, in any
 order. To add a page or a state, add a `PageState` to the stage that it needs: `open` leaves the
-browser on it. Everything is done as a visitor does it, so that pages cannot look different here.
+browser on it. What comes before that page goes to the same addresses as a visitor's forms do, so
+that pages cannot look different here; only the pages on the way are not opened.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 CAN_SIGN, SIGNED, MINISTER, VACANT = "EH1 1YZ", "M1 1AE", "SW1A 0AA", "NR2 1TF"
 IN_WALES = "CF10 3NQ"
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
+UPDATE, CHECK = "Update my letter", "Check before sending"
 # Every rule of axe that is not experimental is on by default, but for these.
 _RULES = {"target-size": {"enabled": True}}
 
@@ -57,14 +59,21 @@ class Scene:
     def token(self, purpose: Purpose, row_id: UUID) -> str:
         return self.lobby.tokens.issue(purpose, row_id)
 
-    def submit(self, page: Page, **changes: str) -> UUID:
-        """Signs on the petition's page with a new address; returns the id of the submission."""
+    def post(self, page: Page, path: str, form: dict[str, str]) -> str:
+        """Sends a form with the cookies of the page; returns the address that the answer names."""
+        answer = page.request.post(self.url + path, form={**form}, max_redirects=0)
+        return self.url + answer.headers["location"].removeprefix(self.url)
+
+    def sign(self, page: Page, **changes: str) -> str:
+        """Signs with a new email address; returns the address of the next page."""
         self.number += 1
-        values = {**ANNA, "email": f"anna{self.number}@example.org", **changes}
-        page.goto(self.url + self.petition)
-        fill_in(page, values)
-        page.locator("form button:visible").first.click()
-        page.wait_for_load_state()
+        email = f"anna{self.number}@example.org"
+        form = {**ANNA, "email": email, "updates": "no", **changes}
+        return self.post(page, f"{self.petition}/sign", form)
+
+    def submit(self, page: Page, **changes: str) -> UUID:
+        """Signs with a new email address; returns the id of the submission."""
+        self.sign(page, **changes)
         worker.sort_submissions(self.lobby)
         with self.lobby.database.read() as session:
             newest = select(Submission.id).order_by(col(Submission.id).desc()).limit(1)
@@ -148,26 +157,38 @@ def _none() -> Any:
     raise RuntimeError("the demonstration has none")
 
 
-def _confirm(page: Page, scene: Scene, *, press: bool, **changes: str) -> None:
-    """Opens the page of a link to confirm, and confirms where `press` is set."""
-    token = scene.token(Purpose.CONFIRM, scene.submit(page, **changes))
+def _check_email(page: Page, scene: Scene) -> None:
+    page.goto(scene.sign(page))
+
+
+def _confirm(page: Page, scene: Scene) -> None:
+    token = scene.token(Purpose.CONFIRM, scene.submit(page))
     page.goto(f"{scene.url}/confirm/{token}")
-    if press:
-        page.locator("form button:visible").first.click()
-        page.wait_for_load_state()
 
 
-def _write(page: Page, scene: Scene, *buttons: str, postcode: str = CAN_SIGN) -> None:
-    """Writes own words on the thank-you page, then presses these buttons."""
-    _confirm(page, scene, press=True, postcode=postcode)
+def _confirmed(page: Page, scene: Scene, postcode: str = CAN_SIGN) -> str:
+    """Signs and confirms; returns the address of the thank-you page, whose cookie is set."""
+    token = scene.token(Purpose.CONFIRM, scene.submit(page, postcode=postcode))
+    return scene.post(page, f"/confirm/{token}", {})
+
+
+def _thanks(postcode: str = CAN_SIGN) -> Callable[[Page, Scene], Any]:
+    return lambda page, scene: page.goto(_confirmed(page, scene, postcode))
+
+
+def _write(
+    page: Page, scene: Scene, *buttons: str, first: str = UPDATE, postcode: str = CAN_SIGN
+) -> None:
+    """Writes own words on the page of the signer's letter, then presses these buttons."""
+    page.goto(f"{_confirmed(page, scene, postcode)}/letter")
     page.get_by_label("Why does this matter to you?").fill("My ward was short of nurses.")
-    for name in ("See my letter", *buttons):
+    for name in (first, *buttons):
         page.get_by_role("button", name=name).click()
         page.wait_for_load_state()
 
 
 def _send(page: Page, scene: Scene) -> None:
-    _write(page, scene, "Check before sending")
+    _write(page, scene, first=CHECK)
     page.get_by_label("Address line 1").fill("1 Princes Street")
     page.get_by_label("Town or city").fill("Edinburgh")
     page.get_by_role("button", name="Send my letter").click()
@@ -182,20 +203,20 @@ def _thanks_again(page: Page, scene: Scene) -> None:
 
 
 def _forget(page: Page, scene: Scene) -> None:
-    _confirm(page, scene, press=True)
+    page.goto(_confirmed(page, scene))
     page.get_by_role("button", name="Forget me on this device").click()
     page.wait_for_load_state()
 
 
 def _stranger(page: Page, scene: Scene) -> None:
     """Opens the address of a thank-you page without the signer's cookie."""
-    _confirm(page, scene, press=True)
+    thanks = _confirmed(page, scene)
     page.context.clear_cookies()
-    page.reload()
+    page.goto(thanks)
 
 
 def _sent_again(page: Page, scene: Scene) -> None:
-    scene.submit(page)
+    _check_email(page, scene)
     page.get_by_role("button", name="Send it again").click()
     page.wait_for_load_state()
 
@@ -280,38 +301,29 @@ _OPEN = (
     PageState("style guide", at(lambda _: "/styleguide")),
     PageState("style guide in a brand's colour", at(lambda _: "/styleguide?colour=005eb8")),
     PageState("sign form with problems", sent(lambda scene: scene.petition, {"email": "anna@"})),
-    PageState("check your email", lambda page, scene: scene.submit(page)),
-    PageState("confirm", lambda page, scene: _confirm(page, scene, press=False)),
-    PageState("thank you", lambda page, scene: _confirm(page, scene, press=True)),
-    PageState(
-        "thank you, MP has signed",
-        lambda page, scene: _confirm(page, scene, press=True, postcode=SIGNED),
-    ),
-    PageState(
-        "thank you, minister",
-        lambda page, scene: _confirm(page, scene, press=True, postcode=MINISTER),
-    ),
-    PageState(
-        "thank you, no MP", lambda page, scene: _confirm(page, scene, press=True, postcode=VACANT)
-    ),
+    PageState("check your email", _check_email),
+    PageState("confirm", _confirm),
+    PageState("thank you", _thanks()),
+    PageState("thank you, MP has signed", _thanks(SIGNED)),
+    PageState("thank you, minister", _thanks(MINISTER)),
+    PageState("thank you, no MP", _thanks(VACANT)),
     PageState("check your email, sent again", _sent_again),
     PageState("thank you, with a draft", _thanks_again),
     PageState("thank you, a stranger", _stranger),
     PageState("thank you, forgotten", _forget),
     PageState("signer's letter", _write),
     PageState(
-        "signer's letter, by hand", lambda page, scene: _write(page, scene, "Change the whole text")
+        "signer's letter, by hand",
+        lambda page, scene: _write(page, scene, first="Change the whole text"),
     ),
     PageState(
         "signer's letter in Welsh",
-        lambda page, scene: _write(page, scene, "Ysgrifennwch yn Gymraeg", postcode=IN_WALES),
+        lambda page, scene: _write(page, scene, first="Ysgrifennwch yn Gymraeg", postcode=IN_WALES),
     ),
-    PageState(
-        "signer's letter, check", lambda page, scene: _write(page, scene, "Check before sending")
-    ),
+    PageState("signer's letter, check", lambda page, scene: _write(page, scene, first=CHECK)),
     PageState(
         "signer's letter, no address",
-        lambda page, scene: _write(page, scene, "Check before sending", "Send my letter"),
+        lambda page, scene: _write(page, scene, "Send my letter", first=CHECK),
     ),
     PageState("signer's letter, sent", _send),
     PageState("updates", at(lambda scene: f"{scene.campaign}/updates")),
@@ -379,13 +391,26 @@ STAGES = (
 
 
 @contextmanager
-def opened(browser: Browser, width: int, scheme: Scheme) -> Iterator[Page]:
-    """Yields an empty page of a visitor who has never been here."""
-    size: ViewportSize = {"width": width, "height": HEIGHT}
-    context = browser.new_context(viewport=size, color_scheme=scheme)
-    context.set_default_timeout(15_000)
-    yield context.new_page()
-    context.close()
+def visitors(browser: Browser) -> Iterator[Callable[[int, Scheme], Page]]:
+    """Yields a function that returns the page of a visitor who has no cookies.
+
+    Visitors with the same width and scheme share what their browser keeps of files.
+    """
+    pages: dict[tuple[int, Scheme], Page] = {}
+
+    def page_of(width: int, scheme: Scheme) -> Page:
+        if (width, scheme) not in pages:
+            size: ViewportSize = {"width": width, "height": HEIGHT}
+            context = browser.new_context(viewport=size, color_scheme=scheme)
+            context.set_default_timeout(15_000)
+            pages[width, scheme] = context.new_page()
+        page = pages[width, scheme]
+        page.context.clear_cookies()
+        return page
+
+    yield page_of
+    for page in pages.values():
+        page.context.close()
 
 
 def axe_findings(page: Page, name: str, width: int, scheme: Scheme) -> list[Finding]:

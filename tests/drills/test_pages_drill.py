@@ -1,12 +1,14 @@
 """Runs axe on each public page in each state once; `make drill` does it at every width, in both
 schemes."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Browser
 
 from drills.pages import serve_and_visit
 from services.assembly import Lobby
-from tests.support.browser import MARKS, chromium
+from tests.support.browser import MARKS, chromium, on_sqlite
 from tools import public_pages
 from tools.public_pages import SCHEMES, STAGES, WIDTHS
 from web.base.errors import HEADINGS
@@ -19,10 +21,15 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_axe_finds_nothing_on_any_page_in_any_state(lobby: Lobby) -> None:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     with chromium() as browser:
-        report = serve_and_visit(browser, lobby, whole=False)
+        yield browser
+
+
+@on_sqlite
+def test_axe_finds_nothing_on_any_page_in_any_state(browser: Browser, lobby: Lobby) -> None:
+    report = serve_and_visit(browser, lobby, whole=False)
     assert report.findings == []
     assert report.too_wide == []
     assert report.opened == len(report.headings) == sum(len(stage.pages) for stage in STAGES)
@@ -40,13 +47,13 @@ def test_axe_finds_nothing_on_any_page_in_any_state(lobby: Lobby) -> None:
         ('<button style="height: 12px; padding: 0; font-size: 8px">a</button>' * 3, "target-size"),
     ],
 )
-def test_what_is_wrong_is_found(html: str, rule: str) -> None:
-    with chromium() as browser:
-        assert rule in rules_of(browser, html)
+def test_what_is_wrong_is_found(browser: Browser, html: str, rule: str) -> None:
+    assert rule in rules_of(browser, html)
 
 
 def rules_of(browser: Browser, html: str) -> set[str]:
     page_html = f'<!doctype html><html lang="en"><title>x</title><main><h1>x</h1>{html}</main>'
-    with public_pages.opened(browser, WIDTHS[0], SCHEMES[0]) as page:
+    with public_pages.visitors(browser) as page_of:
+        page = page_of(WIDTHS[0], SCHEMES[0])
         page.set_content(page_html)
         return {finding.rule for finding in public_pages.axe_findings(page, "x", 320, "light")}

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from services.assembly import Lobby
-from tests.support.browser import MARKS, PHONE, served
+from tests.support.browser import MARKS, PHONE, on_sqlite, served
 from tests.support.common import CAMPAIGN, CAN_SIGN
 from tests.support.letters import Signer, confirmed_signer, stored_draft
 from tests.support.pages import Deliver
@@ -85,6 +85,7 @@ def test_a_signer_writes_checks_and_sends_once_without_a_second_mail(
     assert len(deliver()) == 2, "the letter and its copy, and no mail to confirm it"
 
 
+@on_sqlite
 def test_back_from_a_letter_that_was_sent_shows_that_it_was_sent(
     device: BrowserContext, address: str, signer: Signer, deliver: Deliver
 ) -> None:
@@ -98,6 +99,7 @@ def test_back_from_a_letter_that_was_sent_shows_that_it_was_sent(
     assert len(deliver()) == 1
 
 
+@on_sqlite
 def test_what_a_signer_types_survives_back_a_reload_a_killed_tab_and_another_device(
     browser: Browser, device: BrowserContext, address: str, signer: Signer, lobby: Lobby
 ) -> None:
@@ -138,6 +140,7 @@ def test_what_a_signer_types_survives_back_a_reload_a_killed_tab_and_another_dev
     assert own_words(page) == "From my laptop.\n\nFrom my phone."
 
 
+@on_sqlite
 def test_a_device_without_the_cookie_shows_nothing(
     browser: Browser, device: BrowserContext, address: str, signer: Signer
 ) -> None:
@@ -155,6 +158,7 @@ def test_a_device_without_the_cookie_shows_nothing(
     stranger.close()
 
 
+@on_sqlite
 def test_what_somebody_types_who_has_not_signed_survives_a_link_and_back(
     browser: Browser, address: str
 ) -> None:

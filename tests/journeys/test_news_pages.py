@@ -9,13 +9,13 @@ from playwright.sync_api import Browser, Dialog, Page
 from models import EventKind
 from services.assembly import Lobby
 from services.campaigns import campaigns, events, news
-from tests.support.browser import MARKS, PHONE, served
+from tests.support.browser import MARKS, PHONE, on_sqlite, served
 from tests.support.common import CAMPAIGN, START
 
 pytestmark = [
     *MARKS,
     pytest.mark.slow,
-    pytest.mark.parametrize("backend", ["sqlite"], indirect=True),
+    on_sqlite,
 ]
 HOSTILE = """<img src=x onerror=alert(1)> <svg onload=alert(1)>
 </p></article><script>alert(1)</script>

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from services.assembly import Lobby
-from tests.support.browser import MARKS, PHONE, served
+from tests.support.browser import MARKS, PHONE, on_sqlite, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 
 pytestmark = [*MARKS, pytest.mark.slow]
@@ -40,6 +40,7 @@ def sign(page: Page, address: str, name: str) -> None:
     page.get_by_role("button", name="Sign the petition").click()
 
 
+@on_sqlite
 @pytest.mark.parametrize(("form", "after"), FORMS)
 def test_a_browser_proves_its_work_by_itself(
     browser: Browser, address: str, form: str, after: re.Pattern[str]
@@ -58,6 +59,7 @@ def test_a_browser_proves_its_work_by_itself(
     page.context.close()
 
 
+@on_sqlite
 @pytest.mark.parametrize(("form", "after"), FORMS)
 def test_without_scripts_the_form_comes_back_as_it_was(
     browser: Browser, address: str, form: str, after: re.Pattern[str]

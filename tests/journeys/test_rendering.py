@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize
 
 from services.assembly import Lobby
-from tests.support.browser import MARKS, served
+from tests.support.browser import MARKS, on_sqlite, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 
 pytestmark = [
     *MARKS,
     pytest.mark.slow,
-    pytest.mark.parametrize("backend", ["sqlite"], indirect=True),
+    on_sqlite,
 ]
 MPS = f"/campaigns/{CAMPAIGN}/mps"
 PATHS = (
@@ -42,33 +42,40 @@ def address(lobby: Lobby, unused_port: int) -> Iterator[str]:
         yield address
 
 
-def opened(browser: Browser, width: int = 320, *, forced_colours: bool = False) -> Page:
-    size: ViewportSize = {"width": width, "height": 844}
+def at_each_width(page: Page) -> Iterator[int]:
+    """Makes a page as narrow as a phone, then as wide as a desk."""
+    for width in (320, 1280):
+        page.set_viewport_size({"width": width, "height": 844})
+        yield width
+
+
+def opened(browser: Browser, *, forced_colours: bool = False) -> Page:
+    size: ViewportSize = {"width": 320, "height": 844}
     if forced_colours:
         return browser.new_context(viewport=size, forced_colors="active").new_page()
     return browser.new_context(viewport=size).new_page()
 
 
-@pytest.mark.parametrize("width", [320, 1280])
 def test_no_page_scrolls_sideways_with_text_of_twice_the_size(
-    browser: Browser, address: str, width: int
+    browser: Browser, address: str
 ) -> None:
-    page = opened(browser, width)
+    page = opened(browser)
     for path in PATHS:
         page.goto(address + path)
         page.evaluate("document.documentElement.style.fontSize = '200%'")
         for details in page.locator("details").all():
             details.evaluate("it => { it.open = true }")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        for width in at_each_width(page):
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     page.context.close()
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-def test_no_link_or_button_is_too_low_to_hit(browser: Browser, address: str, width: int) -> None:
-    page = opened(browser, width)
+def test_no_link_or_button_is_too_low_to_hit(browser: Browser, address: str) -> None:
+    page = opened(browser)
     for path in PATHS:
         page.goto(address + path)
-        assert page.evaluate(LOW_TARGETS) == [], path
+        for width in at_each_width(page):
+            assert page.evaluate(LOW_TARGETS) == [], (path, width)
     page.goto("data:text/html,<a href=/ style='font: 12px serif'>low</a>")
     assert page.evaluate(LOW_TARGETS) != []
     page.context.close()

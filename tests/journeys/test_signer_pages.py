@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 from services.assembly import Lobby
 from services.common.tokens import Purpose
 from services.signatures import signature_states
-from tests.support.browser import MARKS, served
+from tests.support.browser import MARKS, on_sqlite, other_scripts, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, token_in
 from tests.support.pages import VACANT, confirmed_count
 
@@ -44,6 +44,7 @@ def mail_to(email: str, deliver: Deliver) -> EmailMessage:
     return mail
 
 
+@on_sqlite
 @pytest.mark.parametrize("scripts", [True, False])
 def test_a_signer_asks_again_confirms_goes_back_and_is_forgotten(
     browser: Browser, address: str, deliver: Deliver, *, scripts: bool
@@ -81,6 +82,7 @@ def test_a_signer_asks_again_confirms_goes_back_and_is_forgotten(
     context.close()
 
 
+@on_sqlite
 def test_the_way_works_with_the_keyboard_alone(
     browser: Browser, address: str, deliver: Deliver
 ) -> None:
@@ -135,11 +137,11 @@ def test_a_second_device_continues_and_a_stranger_sees_nobody(
         context.close()
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_page_of_a_signer_scrolls_sideways_or_has_a_script(
-    browser: Browser, address: str, lobby: Lobby, deliver: Deliver, width: int
+@on_sqlite
+def test_no_page_of_a_signer_scrolls_sideways_or_has_a_script_of_its_own(
+    browser: Browser, address: str, lobby: Lobby, deliver: Deliver
 ) -> None:
-    context, others = context_of(browser, width), context_of(browser, width)
+    context, others = context_of(browser), context_of(browser)
     page = context.new_page()
     for postcode, email in ((CAN_SIGN, "anna@example.org"), (VACANT, "ben@example.org")):
         sign(page, address, f"{'x' * 60}{email}", postcode=postcode, name=LONG_NAME)
@@ -168,6 +170,7 @@ def test_no_page_of_a_signer_scrolls_sideways_or_has_a_script(
 
 
 def assert_fits(page: Page) -> None:
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
-    assert page.evaluate("document.scripts.length") == 0
+    for width in (320, 390, 1280):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)
+    assert other_scripts(page) == []

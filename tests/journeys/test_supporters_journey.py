@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from services.assembly import Lobby
-from tests.support.browser import MARKS, served
+from tests.support.browser import MARKS, on_sqlite, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, token_in
 
 pytestmark = [*MARKS, pytest.mark.slow]
@@ -34,8 +34,14 @@ def heading(page: Page) -> str:
     return page.locator("h1").inner_text().replace("\n", " ")
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize(
+    ("backend", "width", "scripts"),
+    [
+        *(("sqlite", width, scripts) for width in (320, 390, 1280) for scripts in (True, False)),
+        ("postgresql", 390, True),
+    ],
+    indirect=["backend"],
+)
 def test_a_link_leads_to_a_sent_letter_with_one_email_and_five_new_fields(
     browser: Browser, address: str, deliver: Deliver, width: int, scripts: bool
 ) -> None:
@@ -111,6 +117,7 @@ def tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"no Tab leads to '{name}'")
 
 
+@on_sqlite
 def test_the_whole_way_goes_by_keyboard_alone(
     browser: Browser, address: str, deliver: Deliver
 ) -> None:

@@ -17,7 +17,7 @@ from sqlmodel import select
 from models import CampaignStatus, Organisation, Signature
 from services.assembly import Lobby
 from services.common.tokens import Purpose
-from tests.support.browser import MARKS, PHONE, served
+from tests.support.browser import MARKS, PHONE, on_sqlite, served
 from tests.support.common import CAN_SIGN, PETITION, token_in
 from tests.support.embeds import EMBED, PARTNER, add_partner, newest_signature
 from tests.support.pages import close_campaign, confirmed_count
@@ -199,6 +199,7 @@ def test_somebody_signs_on_a_partners_page_and_leaves_nothing_in_the_browser(
     assert (signature.partner_id, signature.source) == (partner_id, "spring mailing")
 
 
+@on_sqlite
 def test_a_site_that_is_not_the_partners_shows_only_the_link(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -215,6 +216,7 @@ def test_a_site_that_is_not_the_partners_shows_only_the_link(
     assert frame_of(page).locator("form").count() == 0
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("more", "query", "source"),
     [
@@ -225,7 +227,6 @@ def test_a_site_that_is_not_the_partners_shows_only_the_link(
         ("", "", None),
     ],
 )
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_the_source_is_the_elements_or_else_the_pages(
     page: Page,
     site: Site,
@@ -246,6 +247,7 @@ def test_the_source_is_the_elements_or_else_the_pages(
     assert newest_signature(lobby).source == source
 
 
+@on_sqlite
 def test_without_scripts_the_link_is_there(
     browser: Browser, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -260,6 +262,7 @@ def test_without_scripts_the_link_is_there(
     context.close()
 
 
+@on_sqlite
 def test_the_form_in_a_plain_frame_works_without_scripts(
     browser: Browser, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -277,6 +280,7 @@ def test_the_form_in_a_plain_frame_works_without_scripts(
     context.close()
 
 
+@on_sqlite
 def test_a_page_with_a_strict_policy_allows_the_script_and_the_frame_and_no_more(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -305,6 +309,7 @@ def add_frame(page: Page, address: str) -> Frame:
     return page.frames[-1]
 
 
+@on_sqlite
 def test_the_element_believes_nobody_but_its_own_frame(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -321,6 +326,7 @@ def test_the_element_believes_nobody_but_its_own_frame(
     assert page.evaluate("heard.map(([type]) => type)") == ["lobby:ready"]
 
 
+@on_sqlite
 def test_the_element_believes_its_frame_no_more_when_that_has_gone_elsewhere(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -343,7 +349,7 @@ def test_the_element_believes_its_frame_no_more_when_that_has_gone_elsewhere(
     assert page.evaluate("heard.map(([type]) => type)") == ["lobby:ready"]
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@on_sqlite
 def test_the_frame_is_silent_on_a_site_that_its_policy_would_have_kept_away(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -360,6 +366,7 @@ def test_the_frame_is_silent_on_a_site_that_its_policy_would_have_kept_away(
     assert page.evaluate("heard") == []
 
 
+@on_sqlite
 def test_the_frame_answers_nobody_but_the_page_around_it(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -376,6 +383,7 @@ def test_the_frame_answers_nobody_but_the_page_around_it(
     page.wait_for_function("got.includes('height')")
 
 
+@on_sqlite
 def test_the_keyboard_goes_through_the_frame_and_out_again(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -395,6 +403,7 @@ def test_the_keyboard_goes_through_the_frame_and_out_again(
     assert visited[:5] == ["name", "email", "postcode", "abroad", "updates"]
 
 
+@on_sqlite
 def test_a_frame_far_below_is_loaded_only_when_somebody_comes_near(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -411,6 +420,7 @@ def test_a_frame_far_below_is_loaded_only_when_somebody_comes_near(
     assert EMBED in paths
 
 
+@on_sqlite
 def test_the_element_can_change_move_and_go(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -426,6 +436,7 @@ def test_the_element_can_change_move_and_go(
     expect(page.locator("iframe")).to_have_count(0)
 
 
+@on_sqlite
 def test_an_element_that_learns_its_petition_late_shows_it_then(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -440,6 +451,7 @@ def test_an_element_that_learns_its_petition_late_shows_it_then(
     is_ready(page)
 
 
+@on_sqlite
 def test_an_element_without_a_petition_says_so_and_keeps_its_link(
     page: Page, site: Site, service: str
 ) -> None:
@@ -452,7 +464,7 @@ def test_an_element_without_a_petition_says_so_and_keeps_its_link(
     assert "<lobby-petition> needs the attribute petition." in complaints
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@on_sqlite
 def test_on_a_phone_what_comes_next_is_seen_without_scrolling_back(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -474,7 +486,7 @@ def test_on_a_phone_what_comes_next_is_seen_without_scrolling_back(
     assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@on_sqlite
 def test_the_form_is_light_where_its_visitor_likes_dark_pages(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -488,7 +500,7 @@ def test_the_form_is_light_where_its_visitor_likes_dark_pages(
     expect(page.locator("body")).not_to_have_css("background-color", "rgb(255, 255, 255)")
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@on_sqlite
 @pytest.mark.parametrize("sandbox", ["", 'sandbox="allow-scripts allow-forms"'])
 def test_the_form_has_its_colours_and_its_font_also_in_a_sandboxed_frame(
     page: Page, site: Site, service: str, lobby: Lobby, sandbox: str
@@ -510,7 +522,7 @@ def test_the_form_has_its_colours_and_its_font_also_in_a_sandboxed_frame(
     assert page.frames[1].evaluate(loaded) >= 1
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@on_sqlite
 def test_nothing_in_the_frame_scrolls_sideways_at_280_pixels(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -533,6 +545,7 @@ def test_nothing_in_the_frame_scrolls_sideways_at_280_pixels(
     assert page.frames[1].evaluate(wide) == 280
 
 
+@on_sqlite
 def test_the_builder_makes_copies_and_shows_the_line(
     context: BrowserContext, page: Page, service: str, lobby: Lobby
 ) -> None:
@@ -551,6 +564,7 @@ def test_the_builder_makes_copies_and_shows_the_line(
     assert f'partner="{PARTNER}" source="spring"' in copied
 
 
+@on_sqlite
 def test_the_builder_works_on_a_phone_without_scripts(
     browser: Browser, service: str, lobby: Lobby
 ) -> None:

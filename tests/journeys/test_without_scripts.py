@@ -13,12 +13,21 @@ from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.keys import api_keys
 from services.organisations import organisations, partners
-from tests.support.browser import MARKS, PHONE, served
+from tests.support.browser import MARKS, PHONE, on_sqlite, other_scripts, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, ORGANISERS_PASSWORD, PETITION, token_in
 from tests.support.contract.worked_examples import worked_example
 from tests.support.letters import uncertain_letter
 
 pytestmark = [*MARKS, pytest.mark.slow]
+PATHS = (
+    "/",
+    f"/campaigns/{CAMPAIGN}",
+    f"/petitions/{PETITION}",
+    f"/campaigns/{CAMPAIGN}/letter",
+    f"/campaigns/{CAMPAIGN}/mps",
+    "/sign-in",
+    "/nothing-here",
+)
 
 
 @pytest.fixture
@@ -69,6 +78,7 @@ def test_a_supporter_signs_and_confirms_on_a_phone_without_scripts(
     assert all(url.startswith(address) for url in urls), "nothing is loaded from elsewhere"
 
 
+@on_sqlite
 def test_somebody_who_has_not_signed_writes_and_confirms_by_mail_without_scripts(
     page: Page, address: str, deliver: Callable[[], list[EmailMessage]]
 ) -> None:
@@ -122,6 +132,7 @@ def test_an_organiser_looks_after_the_post_on_a_phone_without_scripts(
     assert page.get_by_text("The letter is counted as sent.").is_visible()
 
 
+@on_sqlite
 def test_an_organiser_adds_a_partner_and_makes_and_revokes_its_key_on_a_phone_without_scripts(
     page: Page, address: str
 ) -> None:
@@ -152,6 +163,7 @@ def test_an_organiser_adds_a_partner_and_makes_and_revokes_its_key_on_a_phone_wi
     assert page.get_by_text("The key is revoked").is_visible()
 
 
+@on_sqlite
 def test_pages_of_partners_and_keys_do_not_scroll_sideways(
     browser: Browser, address: str, lobby: Lobby
 ) -> None:
@@ -186,7 +198,7 @@ def test_pages_of_partners_and_keys_do_not_scroll_sideways(
     for path in ("/partners", "/partners/new", partner_path, new, revoke):
         page.goto(f"{address}/organiser{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
-        assert page.evaluate("document.scripts.length") == 0
+        assert other_scripts(page) == []
     page.goto(f"{address}/organiser{new}")
     page.get_by_label("Name", exact=True).fill("another")
     page.get_by_label("signatures:read").check()
@@ -199,6 +211,7 @@ def test_pages_of_partners_and_keys_do_not_scroll_sideways(
     context.close()
 
 
+@on_sqlite
 def test_the_post_of_a_campaign_does_not_scroll_sideways(
     browser: Browser, address: str, lobby: Lobby
 ) -> None:
@@ -209,10 +222,11 @@ def test_the_post_of_a_campaign_does_not_scroll_sideways(
     for path in ("", f"/campaigns/{CAMPAIGN}/post", f"/letters/{letter.id}/settle"):
         page.goto(f"{address}/organiser{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
-        assert page.evaluate("document.scripts.length") == 0
+        assert other_scripts(page) == []
     context.close()
 
 
+@on_sqlite
 def test_an_organiser_makes_and_ends_a_webhook_on_a_phone_without_scripts(
     page: Page, address: str
 ) -> None:
@@ -244,13 +258,14 @@ def test_an_organiser_makes_and_ends_a_webhook_on_a_phone_without_scripts(
     assert page.get_by_text("There are none yet").is_visible()
 
 
+@on_sqlite
 def test_the_pages_of_webhooks_do_not_scroll_sideways(browser: Browser, address: str) -> None:
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()
 
     def assert_fits() -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
-        assert page.evaluate("document.scripts.length") == 0
+        assert other_scripts(page) == []
 
     sign_in(page, address)
     page.goto(f"{address}/organiser/webhooks/new")
@@ -269,27 +284,15 @@ def test_the_pages_of_webhooks_do_not_scroll_sideways(browser: Browser, address:
     context.close()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/",
-        f"/campaigns/{CAMPAIGN}",
-        f"/petitions/{PETITION}",
-        f"/campaigns/{CAMPAIGN}/letter",
-        f"/campaigns/{CAMPAIGN}/mps",
-        "/sign-in",
-        "/nothing-here",
-    ],
-)
-def test_no_page_scrolls_sideways_on_a_small_phone(
-    browser: Browser, address: str, path: str
-) -> None:
-    # With scripts, because the measurement needs them. The pages have none.
+@on_sqlite
+def test_no_page_scrolls_sideways_on_a_small_phone(browser: Browser, address: str) -> None:
+    # With scripts, because the measurement needs them.
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()
-    page.goto(address + path)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    assert page.evaluate("document.scripts.length") == 0
+    for path in PATHS:
+        page.goto(address + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+        assert other_scripts(page) == [], path
     context.close()
 
 
@@ -319,7 +322,7 @@ def other_site() -> Iterator[str]:
     server.server_close()
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@on_sqlite
 @pytest.mark.parametrize(
     ("section", "output"),
     [("A supporter's page", "Morag Ferncastle 360"), ("An organiser's tool", "4 have signed")],
@@ -337,7 +340,7 @@ def test_the_examples_for_pages_run_in_a_page_of_another_site(
     assert lines[-1].endswith(output), lines
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@on_sqlite
 def test_a_page_of_another_site_cannot_use_a_key(
     browser: Browser, address: str, other_site: str
 ) -> None:

@@ -1,10 +1,11 @@
 """The application behind a real HTTP server, and the system's Chromium."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from main import create_app
 from services.assembly import Lobby
@@ -16,6 +17,9 @@ MARKS = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed on this machine"),
 ]
+# For tests of what a browser shows: the pages are the same on every database.
+on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+_OWN_SCRIPT = re.compile(r"http://(127\.0\.0\.1|localhost):\d+/static/enhance\.[0-9a-f]{12}\.js")
 
 
 @contextmanager
@@ -33,3 +37,9 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         browser.close()
+
+
+def other_scripts(page: Page) -> list[str]:
+    """Returns the scripts of a page, but for the one that makes our pages nicer."""
+    found = page.evaluate("[...document.scripts].map((one) => one.src || one.outerHTML)")
+    return [script for script in found if not _OWN_SCRIPT.fullmatch(script)]
