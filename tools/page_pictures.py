@@ -59,8 +59,9 @@ def picture(page: Page, width: int) -> bytes:
 
 def take(browser: Browser, scene: Scene, state: PageState) -> None:
     """Writes the pictures of one page."""
-    for width in SIZES:
-        with public_pages.opened(browser, width, "light") as page:
+    with public_pages.visitors(browser) as page_of:
+        for width in SIZES:
+            page = page_of(width, "light")
             state.open(page, scene)
             file = FOLDER / f"{NAMES[state.name]}-{width}.webp"
             file.write_bytes(picture(page, width))
