@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
@@ -114,7 +114,7 @@ def test_the_bar_with_sign_is_at_the_bottom_only_after_the_form_and_leads_to_it(
         "() => Math.abs(document.querySelector('.stick').getBoundingClientRect().bottom - 844) < 2"
     )
     bar.get_by_role("link", name="Sign the petition").click()
-    assert page.evaluate("document.activeElement.id") == "name"
+    expect(page.get_by_label("Full name")).to_be_focused()
     page.wait_for_function(
         "() => document.getElementById('name').getBoundingClientRect().top < 844"
     )
@@ -180,10 +180,10 @@ def test_the_summary_of_problems_has_the_focus_and_leads_to_each_field(
     page = opened(browser, address + PAGE, 390, 844)
     page.emulate_media(reduced_motion="reduce")  # without it, scrolling takes time
     page.get_by_role("button", name="Sign the petition").click()
-    assert page.evaluate("document.activeElement.className") == "problems"
+    expect(page.locator(".problems")).to_be_focused()
     for name in ("name", "email", "postcode", "updates"):
         page.locator(f".problems a[href='#{name}']").click()
-        assert page.evaluate("document.activeElement.id") == name
+        expect(page.locator(f"#{name}")).to_be_focused()
         assert page.locator(f"#{name}-error").is_visible()
     page.context.close()
 
