@@ -47,7 +47,7 @@ run: $(VENV)/.run ## Set up, load the demonstration and serve it on 127.0.0.1:80
 	@exec $(BIN)/lobby serve --port "$(PORT)"
 
 test: $(VENV)/.dev $(VENV)/.clients ## Set up and run all tests, on SQLite and on PostgreSQL
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 quick: $(VENV)/.dev ## Run the fast tests only: SQLite, no browser, no drills
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --quick
