@@ -5,7 +5,6 @@ The list of pages is `STAGES` in `tools/public_pages.py`. It needs Chromium.
 """
 
 import argparse
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,13 +17,11 @@ from core import logs
 from main import create_app
 from services.assembly import Lobby, open_lobby
 from tools import public_pages, sample_data
+from tools.chromium import CHROMIUM, QUIET
 from tools.databases import fresh_database
 from tools.live_service import http_server
 from tools.public_pages import SCHEMES, STAGES, WIDTHS, Finding, PageState, Scene, Scheme
 from tools.settings import throwaway_settings
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 
 @dataclass
@@ -100,7 +97,7 @@ def main() -> None:
         lobby = open_lobby(throwaway_settings(folder, url))
         sample_data.load_demonstration(lobby)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
             report = serve_and_visit(browser, lobby, whole=whole, shows_progress=True)
             browser.close()
         lobby.close()
