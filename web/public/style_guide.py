@@ -41,6 +41,8 @@ def style_guide(request: Request, lobby: TheLobby, colour: str = "") -> Response
         form=form,
         stands=[stands.of_member("Morag Ferncastle", *pair) for pair in _STANDS],
         links=ShareLinks("https://example.org/campaigns/example", "Stop the sale"),
+        # Any picture shows how one is laid out.
+        logo="/static/icon.svg",
     )
 
 
