@@ -1,7 +1,7 @@
-// Makes pages nicer: every page works without it. An ES module runs after the page is read.
+// Makes pages nicer: every page works without it.
 const all = (selector) => document.querySelectorAll(selector);
 
-// A form that was just sent is not sent again, until 'Back' shows the page as it was.
+// A form just sent is not sent again, until 'Back' shows the page as it was.
 for (const form of all("form")) {
   let sent = 0;
   form.addEventListener("submit", (event) => {
@@ -29,24 +29,25 @@ for (const button of all("[data-share]")) {
   button.addEventListener("click", () => navigator.share({ url, text }).catch(() => {}));
 }
 
-// The MP of a postcode, beside its field.
+// The MP of a postcode replaces the hint, so that nothing moves.
 for (const line of all("[data-postcode-line]")) {
-  const field = line.closest("form").elements.postcode;
+  const field = line.closest("form").elements.postcode, hint = line.textContent;
   let timer, asked;
+  const say = (text) => {
+    line.textContent = text || hint;
+    line.className = text && "found";
+  };
   const show = async () => {
     const postcode = field.value.replace(/\s/g, "").toUpperCase();
     if (postcode === asked) return;
     asked = postcode;
-    line.hidden = true;
+    say("");
     if (!/^[A-Z]{1,2}\d[A-Z\d]?\d[A-Z]{2}$/.test(postcode)) return;
     try {
       const answer = await fetch(`/v1/postcodes/${postcode}`);
       const { member, constituency } = answer.ok ? await answer.json() : {};
       if (postcode !== asked || !constituency) return;
-      line.textContent = member
-        ? `${member.name} is your MP.`
-        : `${constituency.name} has no MP at the moment.`;
-      line.hidden = false;
+      say(member ? `${member.name} is your MP.` : `${constituency.name} has no MP at the moment.`);
     } catch {}
   };
   field.addEventListener("input", () => {
