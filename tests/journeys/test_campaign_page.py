@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
-from tests.support.browser import MARKS, on_sqlite, served
+from tests.support.browser import MARKS, content_width, on_sqlite, served
 from tests.support.campaigns import add_picture
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, token_in
 from tests.support.embeds import newest_signature
@@ -89,7 +89,7 @@ def test_no_state_of_the_page_scrolls_sideways(
 def assert_fits(page: Page) -> None:
     for width in (320, 390, 768, 1280):
         page.set_viewport_size({"width": width, "height": 700})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)
+        assert content_width(page) <= width, (page.url, width)
 
 
 @on_sqlite
@@ -107,12 +107,9 @@ def test_the_bar_with_sign_is_at_the_bottom_only_after_the_form_and_leads_to_it(
     assert page.evaluate("document.querySelector('.stick').getBoundingClientRect().top") > 844
     height = page.evaluate("document.documentElement.scrollHeight")
     for top in range(0, height, 200):
-        page.evaluate(f"window.scrollTo({{top: {top}, behavior: 'instant'}})")
+        page.evaluate(f"scrollTo(0, {top})")
         assert not page.evaluate(overlap), f"the bar covers the form at {top}"
-    # A scroll that is still going on can end the jump to a fragment before it sets the focus.
-    page.locator("h2", has_text="Why it matters").evaluate(
-        "(h) => h.scrollIntoView({behavior: 'instant'})"
-    )
+    page.locator("h2", has_text="Why it matters").evaluate("(h) => h.scrollIntoView()")
     page.wait_for_function(
         "() => Math.abs(document.querySelector('.stick').getBoundingClientRect().bottom - 844) < 2"
     )
@@ -131,7 +128,6 @@ def test_the_bar_never_covers_what_has_the_focus(
     browser: Browser, address: str, width: int
 ) -> None:
     page = opened(browser, address + PAGE, width, 640)
-    page.emulate_media(reduced_motion="reduce")  # without it, scrolling takes time
     covered = """() => {
         const focused = document.activeElement;
         const bar = document.querySelector(".stick");
@@ -181,7 +177,6 @@ def test_the_summary_of_problems_has_the_focus_and_leads_to_each_field(
     browser: Browser, address: str
 ) -> None:
     page = opened(browser, address + PAGE, 390, 844)
-    page.emulate_media(reduced_motion="reduce")  # without it, scrolling takes time
     page.get_by_role("button", name="Sign the petition").click()
     expect(page.locator(".problems")).to_be_focused()
     for name in ("name", "email", "postcode", "updates"):
@@ -229,4 +224,20 @@ def test_two_presses_of_the_button_make_one_signature(
         token = {"token": token_in(mail, "confirm")}
         assert page.request.post(f"{address}/v1/signatures/confirm", data=token).ok
     assert confirmed_count(lobby) == before + 1
+    page.context.close()
+
+
+@on_sqlite
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_the_mp_of_a_postcode_appears_without_moving_the_button(
+    browser: Browser, address: str, width: int
+) -> None:
+    page = opened(browser, address + PAGE, width, 844)
+    place = "document.querySelector('form button').getBoundingClientRect().top + scrollY"
+    before = page.evaluate(place)
+    page.get_by_label("Postcode", exact=True).fill(CAN_SIGN)
+    expect(page.get_by_text("Morag Ferncastle is your MP.")).to_be_visible()
+    assert page.evaluate(place) == before
+    page.get_by_label("Postcode", exact=True).fill("SW1A")
+    expect(page.get_by_text("We use it to find your MP.")).to_be_visible()
     page.context.close()

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from services.assembly import Lobby
-from tests.support.browser import MARKS, PHONE, on_sqlite, served
+from tests.support.browser import MARKS, PHONE, content_width, on_sqlite, served
 from tests.support.common import CAMPAIGN, CAN_SIGN
 from tests.support.letters import Signer, confirmed_signer, stored_draft
 from tests.support.pages import Deliver
@@ -181,5 +181,5 @@ def test_what_somebody_types_who_has_not_signed_survives_a_link_and_back(
     page.get_by_role("button", name="Start again from the campaign").click()
     assert own_words(page) == OWN
     assert page.get_by_text("All of it is mine").is_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert content_width(page) <= PHONE["width"]
     context.close()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from services.mail.letterheads import Letterhead
-from tests.support.browser import MARKS
+from tests.support.browser import MARKS, content_width
 from tools import mail_samples
 
 pytestmark = MARKS
@@ -55,7 +55,7 @@ def test_no_mail_is_wider_than_its_screen_or_asks_for_anything(page: Page) -> No
         page.set_content(mail.html or "")
         for width in (NARROWEST, 390, MOST):
             page.set_viewport_size({"width": width, "height": 640})
-            if page.evaluate("document.documentElement.scrollWidth") > width:
+            if content_width(page) > width:
                 too_wide.append((name, width))
     assert too_wide == []
     assert asked == []

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Dialog, Page
 from models import EventKind
 from services.assembly import Lobby
 from services.campaigns import campaigns, events, news
-from tests.support.browser import MARKS, PHONE, on_sqlite, served
+from tests.support.browser import MARKS, PHONE, content_width, on_sqlite, served
 from tests.support.common import CAMPAIGN, START
 
 pytestmark = [
@@ -56,7 +56,7 @@ def test_news_and_dates_fit_a_small_phone(lobby: Lobby, unused_port: int, page: 
     with served(lobby, unused_port) as service:
         for path in (campaign_page, f"{campaign_page}/updates", f"{campaign_page}/updates/all"):
             page.goto(f"{service}{path}")
-            width = page.evaluate("document.documentElement.scrollWidth")
+            width = content_width(page)
             assert width <= PHONE["width"], path
 
 

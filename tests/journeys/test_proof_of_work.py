@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from services.assembly import Lobby
-from tests.support.browser import MARKS, PHONE, on_sqlite, served
+from tests.support.browser import MARKS, PHONE, content_width, on_sqlite, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 
 pytestmark = [*MARKS, pytest.mark.slow]
@@ -71,5 +71,5 @@ def test_without_scripts_the_form_comes_back_as_it_was(
     assert page.get_by_text("Lots of people are signing at the moment").first.is_visible()
     assert page.get_by_label("Full name").input_value() == "Second"
     assert not page.get_by_text("Checking that you’re a person").is_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert content_width(page) <= PHONE["width"]
     page.context.close()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize
 
 from services.assembly import Lobby
-from tests.support.browser import MARKS, on_sqlite, served
+from tests.support.browser import MARKS, content_width, on_sqlite, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 
 pytestmark = [
@@ -66,7 +66,7 @@ def test_no_page_scrolls_sideways_with_text_of_twice_the_size(
         for details in page.locator("details").all():
             details.evaluate("it => { it.open = true }")
         for width in at_each_width(page):
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert content_width(page) <= width, path
     page.context.close()
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 from services.assembly import Lobby
 from services.common.tokens import Purpose
 from services.signatures import signature_states
-from tests.support.browser import MARKS, on_sqlite, other_scripts, served
+from tests.support.browser import MARKS, content_width, on_sqlite, other_scripts, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, token_in
 from tests.support.pages import VACANT, confirmed_count
 
@@ -102,6 +102,7 @@ def test_the_way_works_with_the_keyboard_alone(
 
 def press(page: Page, name: str) -> None:
     """Goes to a button with the tab key, and presses it."""
+    page.wait_for_load_state("domcontentloaded")
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent.trim()") == name:
@@ -172,5 +173,5 @@ def test_no_page_of_a_signer_scrolls_sideways_or_has_a_script_of_its_own(
 def assert_fits(page: Page) -> None:
     for width in (320, 390, 1280):
         page.set_viewport_size({"width": width, "height": 844})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)
+        assert content_width(page) <= width, (page.url, width)
     assert other_scripts(page) == []

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from services.assembly import Lobby
-from tests.support.browser import MARKS, on_sqlite, served
+from tests.support.browser import MARKS, content_width, on_sqlite, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, token_in
 
 pytestmark = [*MARKS, pytest.mark.slow]
@@ -30,7 +30,7 @@ def page_of(browser: Browser, width: int, *, scripts: bool) -> Page:
 
 
 def heading(page: Page) -> str:
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
+    assert content_width(page) <= page.evaluate("innerWidth")
     return page.locator("h1").inner_text().replace("\n", " ")
 
 
@@ -103,6 +103,7 @@ def test_a_link_leads_to_a_sent_letter_with_one_email_and_five_new_fields(
 
 def tab_to(page: Page, name: str) -> None:
     """Presses Tab until an element with this accessible name has the focus."""
+    page.wait_for_load_state("domcontentloaded")
     for _ in range(80):
         page.keyboard.press("Tab")
         focused = page.evaluate(

@@ -17,7 +17,7 @@ from sqlmodel import select
 from models import CampaignStatus, Organisation, Signature
 from services.assembly import Lobby
 from services.common.tokens import Purpose
-from tests.support.browser import MARKS, PHONE, on_sqlite, served
+from tests.support.browser import MARKS, PHONE, content_width, on_sqlite, served
 from tests.support.common import CAN_SIGN, PETITION, token_in
 from tests.support.embeds import EMBED, PARTNER, add_partner, newest_signature
 from tests.support.pages import close_campaign, confirmed_count
@@ -483,7 +483,7 @@ def test_on_a_phone_what_comes_next_is_seen_without_scrolling_back(
     page.wait_for_function(
         "document.querySelector('lobby-petition').getBoundingClientRect().y >= 0"
     )
-    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert content_width(page) == 320
 
 
 @on_sqlite
@@ -580,5 +580,5 @@ def test_the_builder_works_on_a_phone_without_scripts(
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()
     page.goto(f"{service}/petitions/{PETITION}/embed")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert content_width(page) <= 320
     context.close()

@@ -13,7 +13,7 @@ from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.keys import api_keys
 from services.organisations import organisations, partners
-from tests.support.browser import MARKS, PHONE, on_sqlite, other_scripts, served
+from tests.support.browser import MARKS, PHONE, content_width, on_sqlite, other_scripts, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, ORGANISERS_PASSWORD, PETITION, token_in
 from tests.support.contract.worked_examples import worked_example
 from tests.support.letters import uncertain_letter
@@ -197,17 +197,17 @@ def test_pages_of_partners_and_keys_do_not_scroll_sideways(
     revoke = f"/keys/{key.split('_')[1]}/revoke"
     for path in ("/partners", "/partners/new", partner_path, new, revoke):
         page.goto(f"{address}/organiser{path}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+        assert content_width(page) <= 320, path
         assert other_scripts(page) == []
     page.goto(f"{address}/organiser{new}")
     page.get_by_label("Name", exact=True).fill("another")
     page.get_by_label("signatures:read").check()
     page.get_by_role("button", name="Make the key").click()
     for _ in range(2):  # the key, and the page that says that it was made
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert content_width(page) <= 320
         page.reload()
     page.goto(f"{address}/campaigns/{CAMPAIGN}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert content_width(page) <= 320
     context.close()
 
 
@@ -221,7 +221,7 @@ def test_the_post_of_a_campaign_does_not_scroll_sideways(
     sign_in(page, address)
     for path in ("", f"/campaigns/{CAMPAIGN}/post", f"/letters/{letter.id}/settle"):
         page.goto(f"{address}/organiser{path}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert content_width(page) <= 320
         assert other_scripts(page) == []
     context.close()
 
@@ -264,7 +264,7 @@ def test_the_pages_of_webhooks_do_not_scroll_sideways(browser: Browser, address:
     page = context.new_page()
 
     def assert_fits() -> None:
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert content_width(page) <= 320
         assert other_scripts(page) == []
 
     sign_in(page, address)
@@ -291,7 +291,7 @@ def test_no_page_scrolls_sideways_on_a_small_phone(browser: Browser, address: st
     page = context.new_page()
     for path in PATHS:
         page.goto(address + path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+        assert content_width(page) <= 320, path
         assert other_scripts(page) == [], path
     context.close()
 

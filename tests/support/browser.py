@@ -32,9 +32,11 @@ def served(lobby: Lobby, port: int) -> Iterator[str]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Yields a headless browser."""
+    """Yields a headless browser, which scrolls at once: a click never meets a moving page."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*QUIET, "--force-prefers-reduced-motion"]
+        )
         yield browser
         browser.close()
 
@@ -43,3 +45,10 @@ def other_scripts(page: Page) -> list[str]:
     """Returns the scripts of a page, but for the one that makes our pages nicer."""
     found = page.evaluate("[...document.scripts].map((one) => one.src || one.outerHTML)")
     return [script for script in found if not _OWN_SCRIPT.fullmatch(script)]
+
+
+def content_width(page: Page) -> int:
+    """Returns the width of a page in px, when it is read: wider than the window, it scrolls."""
+    page.wait_for_load_state("domcontentloaded")
+    width: int = page.evaluate("document.documentElement.scrollWidth")
+    return width
