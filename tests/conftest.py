@@ -54,7 +54,8 @@ def postgres() -> Iterator[str]:
         server = get_server(folder, cleanup_mode="delete")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             # The data is thrown away, and no test kills the database server.
-            connection.execute("ALTER SYSTEM SET fsync = off")
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
@@ -136,7 +137,10 @@ def make_lobby(
             names = request.getfixturevalue("postgres_templates")
             name = f"test_{uuid4().hex}"
             with psycopg.connect(server, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name} TEMPLATE {names[template]}")
+                # Copying files takes half as long as writing each block to the log.
+                connection.execute(
+                    f"CREATE DATABASE {name} TEMPLATE {names[template]} STRATEGY FILE_COPY"
+                )
             databases.append(name)
             url = _database(server, name)
         settings, reused = settings_for(url, folder), ReusedDatabase(url)

@@ -11,6 +11,7 @@ from cli import refusals
 from services.demonstration import invented_campaign
 from tests.support.cli import COMMAND, OF_IT, Cli, until
 from tests.support.common import CAMPAIGN, PETITION, SECRET
+from tools import forked_commands
 
 pytestmark = pytest.mark.slow
 
@@ -27,14 +28,7 @@ READERS: dict[str, tuple[str, ...]] = {
 
 def refused_in(folder: Path, cli: Cli, *arguments: str) -> str:
     """Runs a command in a folder, and returns the one line that it prints as the reason."""
-    done = subprocess.run(
-        [COMMAND, *arguments],
-        env=cli.environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forked_commands.run([COMMAND, *arguments], cwd=folder, env=cli.environment, timeout=60)
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     (line,) = done.stderr.strip().splitlines()
     assert "Errno" not in line
