@@ -26,7 +26,7 @@ from tests.support.database.databases import ReusedDatabase
 from tests.support.lobbies import MakeLobby, prepare, settings_for
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.quick"]
-ROOM = 3 << 30  # bytes: PostgreSQL's WAL grows to 1 GB, and large tests need some more
+ROOM = 4 << 30  # bytes: PostgreSQL's WAL grows to 1 GB, and large tests need some more
 logs.configure(level="ERROR")
 # A busy machine is no fault of the code.
 hypothesis_settings.register_profile("without deadlines", deadline=None)
@@ -35,6 +35,18 @@ hypothesis_settings.load_profile("without deadlines")
 Settings.model_config["env_file"] = None
 for variable in [name for name in os.environ if name.upper().startswith(PREFIX)]:
     del os.environ[variable]
+
+
+def _scratch_folder() -> Path:
+    """Returns a folder in memory if there is room: a run makes thousands of databases."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and shutil.disk_usage(memory).free > ROOM:
+        return memory
+    return Path(tempfile.gettempdir())
+
+
+# Files of tests are there too, and those of the processes that they start: none waits for a disk.
+os.environ["TMPDIR"] = tempfile.tempdir = str(_scratch_folder())
 
 
 @pytest.fixture(scope="session")
@@ -59,14 +71,6 @@ def postgres() -> Iterator[str]:
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
-
-
-def _scratch_folder() -> Path:
-    """Returns a folder in memory if there is room: a run makes thousands of databases."""
-    memory = Path("/dev/shm")
-    if memory.is_dir() and shutil.disk_usage(memory).free > ROOM:
-        return memory
-    return Path(tempfile.gettempdir())
 
 
 @pytest.fixture(scope="session")
