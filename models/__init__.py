@@ -1,6 +1,9 @@
 """Tables and value types. No queries here; importing this package registers every table."""
 
 from models import base as base  # first: it names the constraints
+from models.accounts.organiser import Invitation, Organiser, Role
+from models.accounts.record import AccountEvent, AccountEventKind, Postponement
+from models.accounts.sign_in import KnownDevice, OrganiserSession, RecoveryCode, SecondStep
 from models.api_key import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Scope
 from models.campaign import (
     Campaign,
@@ -40,7 +43,6 @@ from models.organisation import (
     InstallationText,
     InstallationTextName,
     Organisation,
-    Organiser,
     Picture,
     PictureFile,
     PrivacyNotice,
@@ -72,6 +74,8 @@ from models.webhook import (
 
 __all__ = [
     "PARTNER_SCOPES",
+    "AccountEvent",
+    "AccountEventKind",
     "ApiKey",
     "ApiKeyPetition",
     "Campaign",
@@ -88,8 +92,10 @@ __all__ = [
     "IdempotencyKey",
     "InstallationText",
     "InstallationTextName",
+    "Invitation",
     "Job",
     "Keyring",
+    "KnownDevice",
     "Letter",
     "LetterAct",
     "LetterAnswer",
@@ -116,6 +122,7 @@ __all__ = [
     "OfficialApi",
     "Organisation",
     "Organiser",
+    "OrganiserSession",
     "OutboxMessage",
     "OverrideKind",
     "ParliamentSession",
@@ -126,14 +133,18 @@ __all__ = [
     "PetitionTally",
     "Picture",
     "PictureFile",
+    "Postponement",
     "PrivacyNotice",
     "Private",
+    "RecoveryCode",
     "Refusal",
     "Relay",
     "ReplyKind",
     "RequestKind",
+    "Role",
     "Scope",
     "SeatWatch",
+    "SecondStep",
     "SecretVersion",
     "Signature",
     "SignatureState",

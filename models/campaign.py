@@ -31,6 +31,7 @@ class Campaign(SQLModel, table=True):
     `purpose` is what the motion asks for, in half a sentence that follows 'which asks the
     government to'. `outcome` and `outcome_on` tell how a campaign ended. The point at a place of
     `letter_points_welsh` translates that of `letter_points`; an empty one is not translated.
+    With `runs_without_motion`, its organisers have said that there is no motion to sign.
     """
 
     __table_args__ = (
@@ -69,6 +70,9 @@ class Campaign(SQLModel, table=True):
     likeness_limit: int | None = None
     likeness_is_required: bool = False
     own_words_are_required: bool = False
+    runs_without_motion: bool = Field(
+        default=False, sa_column_kwargs={"server_default": sa.false()}
+    )
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
 

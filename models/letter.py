@@ -84,10 +84,11 @@ class Letter(SQLModel, table=True):
             sqlite_where=sa.text("state = 'sent' AND asked_at IS NULL"),
             postgresql_where=sa.text("state = 'sent' AND asked_at IS NULL"),
         ),
+        sa.Index("ix_letter_campaign_id_state_sent_at", "campaign_id", "state", "sent_at"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
-    campaign_id: UUID = Field(foreign_key="campaign.id", index=True)
+    campaign_id: UUID = Field(foreign_key="campaign.id")
     motion_id: int = Field(foreign_key="motion.id")
     member_id: int = Field(foreign_key="member.id")
     supporter_id: UUID = Field(foreign_key="supporter.id")

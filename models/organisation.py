@@ -1,15 +1,13 @@
-"""Organisations with their public face, texts and pictures, and the organisers who act for them."""
+"""Organisations with their public face, texts and pictures."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.base import UtcDateTime, choice, new_id
-from models.encryption import PrivateText
 
 _LOGO = sa.text("campaign_id IS NULL")
 
@@ -31,17 +29,6 @@ class Organisation(SQLModel, table=True):
     postal_address: str | None = None
     contact_email: str | None = None
     brand_colour: str | None = Field(default=None, max_length=7)
-    created_at: datetime = Field(sa_type=UtcDateTime)
-
-
-class Organiser(SQLModel, table=True):
-    """A person who runs campaigns for an organisation, and signs in with a password."""
-
-    id: UUID = Field(default_factory=new_id, primary_key=True)
-    organisation_id: UUID = Field(foreign_key="organisation.id", index=True)
-    email: Any = Field(sa_type=PrivateText("organiser.email"))
-    email_index: bytes = Field(unique=True)
-    password_hash: str
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

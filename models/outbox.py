@@ -24,6 +24,9 @@ class MessageKind(StrEnum):
     LETTER_QUESTION = "letter_question"
     WEBHOOK_STOPPED = "webhook_stopped"
     WEBHOOK_FAILING = "webhook_failing"
+    INVITATION = "invitation"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a name
+    ACCOUNT_CHANGED = "account_changed"
 
 
 class MessageState(StrEnum):
@@ -45,7 +48,7 @@ class MessageState(StrEnum):
 
 
 class OutboxMessage(SQLModel, table=True):
-    """A message about one row: a signature, a letter, a seat watch or a webhook endpoint.
+    """A message about one row, such as a signature, a letter, a webhook endpoint or an organiser.
 
     `subject_id` is the id of that row. `recipient_index` recognises a dead address and identifies
     the organiser to whom a warning goes. `mailbox_index` recognises a mailbox however its address

@@ -28,6 +28,7 @@ from services.signatures import recording
 from services.signatures.recording import SignatureRequest
 from services.traffic import idempotency
 from services.traffic.idempotency import StoredAnswer
+from tools import account_rows
 
 Texts = dict[str, dict[Any, str]]
 """By column and primary key: the text of a sealed value."""
@@ -42,6 +43,7 @@ def add_one_of_each(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         _add_endpoint(session, now)
         _add_reply(session, now)
+        account_rows.add_one_of_each(session, now)
         attempt = idempotency.attempt(
             lobby.keyring, "a key", key_id=None, method="POST", path="/", content=b"{}"
         )

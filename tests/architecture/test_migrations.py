@@ -74,7 +74,7 @@ from services.traffic.idempotency import Attempt, StoredAnswer
 from tests.support import our_files
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.signatures import sign_and_confirm, sign_and_sort
-from tools import earlier_signatures
+from tools import account_rows, earlier_signatures
 from tools.earlier_signatures import EarlierSignature
 
 
@@ -408,6 +408,7 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
         add_letters_relations(session, lobby.clock())
         add_a_tag(session, lobby.clock())
         add_a_face(session, lobby.clock())
+        account_rows.add_one_of_each(session, lobby.clock())
         imported = session.exec(select(Signature)).first()
         assert imported is not None
         imported.provenance = "paper, Leeds stall, 3 May 2026"
