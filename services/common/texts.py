@@ -7,7 +7,7 @@ import contextlib
 import re
 import unicodedata
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, time
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -28,6 +28,9 @@ _PLAIN_ADDRESS = re.compile(
     r"(?P<local>[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*)@(?P<domain>[a-zA-Z0-9.-]+)", re.ASCII
 )
 _LONGEST_PLAIN_ADDRESS = 128
+_CLOCK_TIME = re.compile(
+    r"(?P<hour>[0-9]{1,2})(?:[:.](?P<minute>[0-9]{2}))?(?::[0-9]{2})? ?(?P<half>am|pm)?", re.ASCII
+)
 _DOTLESS_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
 _PLUS_DOMAINS = _DOTLESS_DOMAINS | {
     "fastmail.com",
@@ -152,6 +155,21 @@ def day(text: str, field: str) -> date:
             return parsed
     message = "Give a day as year, month and day, such as 2026-05-03."
     raise Invalid.field(field, "day_malformed", message)
+
+
+def clock_time(text: str, field: str) -> time:
+    """Parses a time of the day, such as `14:30` or `2.30pm`."""
+    match = _CLOCK_TIME.fullmatch(text.strip().lower())
+    if match:
+        hour, minute, half = int(match["hour"]), int(match["minute"] or 0), match["half"]
+        is_said = bool(half or match["minute"])  # `14` alone could be anything
+        if half and 1 <= hour <= 12:
+            hour = hour % 12 + (12 if half == "pm" else 0)
+        elif half:
+            hour = 24
+        if is_said and hour < 24 and minute < 60:
+            return time(hour, minute)
+    raise Invalid.field(field, "time_malformed", "Give a time, such as 14:30 or 2.30pm.")
 
 
 def number(text: str, field: str, *, least: int, most: int) -> str:

@@ -2,8 +2,8 @@
 
 A token has a row's id, the time of issue and a signature. Each purpose has its own salt, so that a
 link to withdraw cannot be used to confirm. A token can be read any number of times: the state of
-its row decides whether an action is still possible. An organiser's session is also bound to the
-password, and ends with it.
+its row decides whether an action is still possible. A link to choose a new password is also bound
+to the present one, and ends with it.
 
 The token of a link to confirm is issued no earlier than its submission was received, and so ends no
 earlier than the submission is deleted. Emails name the last full day before that
@@ -37,8 +37,9 @@ class Purpose(StrEnum):
     it alone shows no person. `signer` is the cookie that shows that this browser confirmed it.
     `opened` is part of a draft: its id is random, and names the campaign and the member
     (`services.letters.opened`).
-    `organiser` is the session cookie of an organiser. `new_key` is part of the form that makes an
-    API key: its id is that of the new key, so that the form makes one key only.
+    `invitation` and `reset` are in the emails of those names. `set_up` is in the link that `lobby
+    serve` prints while there is no organisation. `new_key` is part of the form that
+    makes an API key: its id is that of the new key, so that the form makes one key only.
     """
 
     CONFIRM = "confirm"
@@ -52,7 +53,9 @@ class Purpose(StrEnum):
     SIGNER = "signer"
     OPENED = "opened"
     UNSUBSCRIBE = "unsubscribe"
-    ORGANISER = "organiser"
+    INVITATION = "invitation"
+    RESET = "reset"
+    SET_UP = "set_up"
     NEW_KEY = "new_key"
 
 
@@ -68,7 +71,9 @@ LIFETIMES = {
     Purpose.SIGNER: timedelta(days=2),  # the browser may be a shared one
     Purpose.OPENED: timedelta(hours=12),  # shorter than `idempotency.KEPT_FOR`, to count once
     Purpose.UNSUBSCRIBE: timedelta(days=3650),
-    Purpose.ORGANISER: timedelta(hours=12),
+    Purpose.INVITATION: timedelta(days=7),
+    Purpose.RESET: timedelta(hours=1),
+    Purpose.SET_UP: timedelta(days=1),
     Purpose.NEW_KEY: timedelta(hours=12),
 }
 _SECOND = timedelta(seconds=1)  # the time in a token is in whole seconds

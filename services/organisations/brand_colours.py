@@ -84,6 +84,12 @@ def dark(colour: str) -> Palette:
     )
 
 
+def contrast_on_button(colour: str) -> float:
+    """Returns the contrast of a `checked` colour with the words on a button of it."""
+    rgb = _rgb(colour)
+    return contrast(rgb, _readable_on(rgb))
+
+
 def contrast(one: Rgb, other: Rgb) -> float:
     """Returns the contrast of two colours, from 1 to 21."""
     high, low = sorted((_luminance(one), _luminance(other)), reverse=True)

@@ -9,7 +9,12 @@ from services.common import texts, urls
 from services.errors import Invalid
 from services.organisations import brand_colours
 
-LONGEST_NUMBER, LONGEST_ADDRESS = 60, 300
+LONGEST_NAME, LONGEST_NUMBER, LONGEST_ADDRESS = 120, 60, 300
+
+
+def name(text: str) -> str:
+    """Returns the name of an organisation. Raises Invalid."""
+    return texts.line(text, "name", longest=LONGEST_NAME)
 
 
 def website(text: str) -> str:

@@ -3,7 +3,7 @@
 An organisation that has published none gets one that this service writes, from what is known.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -107,6 +107,18 @@ def generated(face: Face) -> tuple[Section, ...]:
         _how_long(face.name),
         _rights(face),
     )
+
+
+def as_text(sections: Iterable[Section]) -> str:
+    """Returns a generated notice as the text with which an organisation begins its own."""
+    blocks = []
+    for section in sections:
+        first, *others = section.paragraphs
+        blocks += [section.heading, first]
+        if section.points:
+            blocks.append("\n".join(f"- {point}" for point in section.points))
+        blocks += others
+    return "\n\n".join(blocks)
 
 
 def _who(face: Face) -> Section:

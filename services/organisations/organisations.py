@@ -7,12 +7,11 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col, select
 
-from models import Keyring, Organisation, Organiser, Private
+from models import Keyring, Organisation, Organiser, Private, Role
 from services.common import texts
 from services.errors import Conflict, Invalid, NotFound, Unauthenticated
-from services.organisations import passwords
+from services.organisations import password_rules, passwords
 
-MINIMUM_PASSWORD = 10
 RowT = TypeVar("RowT", bound=SQLModel)
 
 
@@ -66,10 +65,37 @@ def create_organiser(
     email: str,
     password: str,
     now: datetime,
+    role: Role = Role.OWNER,
 ) -> Organiser:
     """Add an organiser. Raises Conflict if the email address has one, Invalid for a bad value.
 
     Addresses that differ only in capitals are the same.
+    """
+    email = texts.email_address(email)
+    return add_organiser(
+        session,
+        keyring,
+        organisation=organisation,
+        email=email,
+        password_hash=hash_password(password, email=email, organisation=organisation),
+        role=role,
+        now=now,
+    )
+
+
+def add_organiser(
+    session: Session,
+    keyring: Keyring,
+    *,
+    organisation: Organisation,
+    email: str,
+    password_hash: str,
+    role: Role,
+    now: datetime,
+) -> Organiser:
+    """Works like `create_organiser`, for a caller who hashed the password before.
+
+    Hashing takes a tenth of a second, for which a transaction should not wait.
     """
     email = texts.email_address(email)
     fold_addresses(session, keyring)
@@ -77,17 +103,16 @@ def create_organiser(
         organisation_id=organisation.id,
         email=Private(organisation.id, email),
         email_index=keyring.everywhere_index(account_of(email)),
-        password_hash=hash_password(password),
+        password_hash=password_hash,
+        role=role,
         created_at=now,
     )
     return add_unique(session, organiser, f"There is an organiser {email} already.")
 
 
-def hash_password(password: str) -> str:
-    """Returns the hash to store. Raises Invalid if the password is too short."""
-    if len(password) < MINIMUM_PASSWORD:
-        message = f"At least {MINIMUM_PASSWORD} characters, please."
-        raise Invalid.field("password", "too_short", message)
+def hash_password(password: str, *, email: str, organisation: Organisation) -> str:
+    """Returns the hash to store. Raises Invalid if the password is too short or easy to guess."""
+    password_rules.check(password, email=email, organisation=organisation)
     return passwords.hashed(password)
 
 
@@ -96,15 +121,39 @@ def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) ->
 
     Both outcomes take the same time, so that it does not reveal who is an organiser.
     """
-    account = _canonical(email)
-    exact, folded = (keyring.everywhere_index(each) for each in (account, account.lower()))
-    statement = select(Organiser).where(col(Organiser.email_index).in_((exact, folded)))
-    found = {row.email_index: row for row in session.exec(statement)}
-    organiser = found.get(exact) or found.get(folded)
+    organiser = _at(session, keyring, email)
     is_right = passwords.fits(password, organiser.password_hash if organiser else None)
     if organiser is None or not is_right:
         raise Unauthenticated("sign_in_failed", "This address and password do not fit together.")
     return organiser
+
+
+def organiser_at(session: Session, keyring: Keyring, email: str) -> Organiser:
+    """Returns the organiser who signs in with this email address; raises NotFound.
+
+    It looks the address up by its index. `organisers.by_email` also finds misspellings, for
+    commands.
+    """
+    organiser = _at(session, keyring, email)
+    if organiser is None:
+        raise NotFound("organiser_unknown", "There is no such organiser.")
+    return organiser
+
+
+def indexes_of(keyring: Keyring, email: str) -> tuple[bytes, bytes]:
+    """Returns the indexes that the organiser at an address can have, the exact one first.
+
+    Older versions told capitals apart.
+    """
+    account = _canonical(email)
+    return keyring.everywhere_index(account), keyring.everywhere_index(account.lower())
+
+
+def _at(session: Session, keyring: Keyring, email: str) -> Organiser | None:
+    exact, folded = indexes_of(keyring, email)
+    statement = select(Organiser).where(col(Organiser.email_index).in_((exact, folded)))
+    found = {row.email_index: row for row in session.exec(statement)}
+    return found.get(exact) or found.get(folded)
 
 
 def account_of(email: str) -> str:

@@ -38,14 +38,14 @@ def test_a_token_is_good_for_its_purpose_and_its_time_only(purpose: Purpose) -> 
 
 def test_a_token_gives_back_what_it_is_bound_to_and_no_byte_of_it_can_change() -> None:
     tokens, row = Tokens(RING, Clock()), uuid4()
-    token = tokens.issue(Purpose.ORGANISER, row, bound_to=b"fingerprint")
-    assert tokens.read_bound(Purpose.ORGANISER, token) == (row, b"fingerprint")
-    assert tokens.read_bound(Purpose.ORGANISER, tokens.issue(Purpose.ORGANISER, row)) == (row, b"")
+    token = tokens.issue(Purpose.RESET, row, bound_to=b"fingerprint")
+    assert tokens.read_bound(Purpose.RESET, token) == (row, b"fingerprint")
+    assert tokens.read_bound(Purpose.RESET, tokens.issue(Purpose.RESET, row)) == (row, b"")
     for place in range(len(token)):
         # Two bits of a signature's last character mean nothing: 'A' and 'Q' differ in others.
         forged = f"{token[:place]}{'Q' if token[place] == 'A' else 'A'}{token[place + 1 :]}"
         with pytest.raises(Invalid):
-            tokens.read_bound(Purpose.ORGANISER, forged)
+            tokens.read_bound(Purpose.RESET, forged)
 
 
 @pytest.mark.parametrize("purpose", [Purpose.CONFIRM, Purpose.LETTER])
@@ -104,7 +104,7 @@ def test_no_text_is_a_token_by_chance(text: str) -> None:
         Tokens(RING, Clock()).read(Purpose.CONFIRM, text)
 
 
-@pytest.mark.parametrize("purpose", [Purpose.CONFIRM, Purpose.ORGANISER])
+@pytest.mark.parametrize("purpose", [Purpose.CONFIRM, Purpose.RESET])
 def test_a_token_from_a_clock_ahead_of_ours_is_good(purpose: Purpose) -> None:
     """The clock of another machine may be ahead, or this clock may have been corrected."""
     ahead, row = Clock(), uuid4()

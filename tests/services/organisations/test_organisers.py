@@ -6,6 +6,7 @@ import pytest
 from sqlmodel import Session, select
 
 from models import Organiser, WebhookEndpoint, WebhookEvent
+from services.accounts import sessions
 from services.assembly import Lobby
 from services.database.engine import Database
 from services.demonstration import invented_campaign
@@ -53,7 +54,7 @@ def add_webhook(lobby: Lobby, email: str) -> None:
 
 def leave(session: Session, email: str) -> None:
     organiser = organisers.by_email(session, email)
-    organisers.require_another(session, organiser)
+    organisers.require_another_owner(session, organiser)
     organisers.delete(session, organiser)
 
 
@@ -98,11 +99,12 @@ def test_a_new_password_replaces_the_old_one(lobby_of_two: Lobby) -> None:
 def test_an_organiser_who_leaves_has_no_session_any_more(lobby_of_two: Lobby) -> None:
     lobby = lobby_of_two
     with lobby.database.write() as session:
-        cookie = organisers.cookie_of(organisers.by_email(session, BEN), lobby.tokens)
-        assert organisers.of_cookie(session, lobby.tokens, cookie) is not None
+        ben = organisers.by_email(session, BEN)
+        token = sessions.begin(session, ben, device="Firefox", now=lobby.clock())
+        assert sessions.of_token(session, token, now=lobby.clock()) is not None
         leave(session, BEN)
     with lobby.database.read() as session:
-        assert organisers.of_cookie(session, lobby.tokens, cookie) is None
+        assert sessions.of_token(session, token, now=lobby.clock()) is None
 
 
 def test_webhooks_pass_to_a_colleague_and_go_on(lobby_of_two: Lobby) -> None:
@@ -153,6 +155,6 @@ def test_two_who_leave_at_the_same_time_leave_one_behind(
         thread.start()
     for thread in threads:
         thread.join(timeout=60)
-    assert [error.code for error in errors] == ["last_organiser"]
+    assert [error.code for error in errors] == ["last_owner"]
     with lobby_of_two.database.read() as session:
         assert len(session.exec(select(Organiser)).all()) == 1

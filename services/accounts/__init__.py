@@ -1,0 +1,1 @@
+"""Accounts of organisers: sessions, second steps, invitations, roles and the record of changes."""
