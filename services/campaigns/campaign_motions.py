@@ -10,7 +10,15 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Campaign, CampaignMotion, Motion, MotionSignatory, ParliamentSession
+from models import (
+    Campaign,
+    CampaignMotion,
+    CampaignStatus,
+    Letter,
+    Motion,
+    MotionSignatory,
+    ParliamentSession,
+)
 from services.errors import Conflict, Invalid, NotFound
 
 
@@ -111,6 +119,7 @@ def link(
     if role is MotionRole.CURRENT:
         for other in links.values():
             other.is_current = False
+        campaign.runs_without_motion = False
         session.flush()  # a constraint allows one current motion at any moment
     linked = existing or CampaignMotion(campaign_id=campaign.id, motion_id=motion_id, linked_at=now)
     linked.is_current = role is MotionRole.CURRENT
@@ -131,6 +140,21 @@ def unlink(session: Session, campaign: Campaign, motion_id: int, *, now: datetim
     if existing.is_current:
         raise _current_motion_conflict("Make another one current before you take this one off.")
     session.delete(existing)
+    _touch(session, campaign, now)
+
+
+def take_off_current(session: Session, campaign: Campaign, *, now: datetime) -> None:
+    """Removes the current motion of a draft; nothing happens if it has none.
+
+    Raises Conflict if the campaign is not a draft, or has letters about a motion: those need one.
+    """
+    current = next((link for link in _links(session, campaign).values() if link.is_current), None)
+    if current is None:
+        return
+    letters = select(Letter.id).where(Letter.campaign_id == campaign.id).limit(1)
+    if campaign.status is not CampaignStatus.DRAFT or session.exec(letters).first() is not None:
+        raise _current_motion_conflict("Its letters need one: choose another motion instead.")
+    session.delete(current)
     _touch(session, campaign, now)
 
 

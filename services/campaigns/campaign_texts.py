@@ -1,4 +1,4 @@
-"""Checks texts of a campaign's page: the first line, what its motion asks for, how it ended."""
+"""Checks texts of a campaign's page, from its title to the story of how it ended."""
 
 from datetime import datetime
 
@@ -6,7 +6,23 @@ from models import Campaign
 from services.common import texts, times
 from services.errors import Invalid
 
+LONGEST_TITLE, LONGEST_SUMMARY, LONGEST_BODY = 200, 300, 20_000
 LONGEST_LINE, LONGEST_OUTCOME = 200, 5_000
+
+
+def title(text: str) -> str:
+    """Returns a campaign's title. Raises Invalid."""
+    return texts.line(text, "title", longest=LONGEST_TITLE)
+
+
+def summary(text: str) -> str:
+    """Returns a campaign's summary. Raises Invalid."""
+    return texts.line(text, "summary", longest=LONGEST_SUMMARY)
+
+
+def body(text: str) -> str:
+    """Returns why a campaign matters, in the small Markdown. Raises Invalid."""
+    return texts.paragraphs(text, "body", longest=LONGEST_BODY)
 
 
 def hero_line(text: str) -> str:

@@ -92,6 +92,21 @@ def own(session: Session, slug: str, *, organisation_id: UUID) -> Campaign:
     return campaign
 
 
+def own_locked(session: Session, slug: str, *, organisation_id: UUID) -> Campaign:
+    """Returns the same as it is now, with its row locked until the transaction ends."""
+    found = own(session, slug, organisation_id=organisation_id)
+    statement = select(Campaign).where(Campaign.id == found.id)
+    fresh = statement.with_for_update().execution_options(populate_existing=True)
+    return session.exec(fresh).one()
+
+
+def require_own(session: Session, campaign_id: UUID, *, organisation_id: UUID) -> None:
+    """Raises NotFound unless there is a campaign of this organisation with this id."""
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None or campaign.organisation_id != organisation_id:
+        raise NotFound("campaign_unknown", "There is no such campaign.")
+
+
 def page(session: Session, *, after: UUID | None, limit: int) -> list[Campaign]:
     """Returns public campaigns, the newest first, starting after the id `after`."""
     statement = select(Campaign).where(Campaign.status != CampaignStatus.DRAFT)
@@ -104,6 +119,18 @@ def of_organisation(session: Session, organisation_id: UUID) -> list[Campaign]:
     """Returns every campaign of one organisation, including drafts, the newest first."""
     statement = select(Campaign).where(Campaign.organisation_id == organisation_id)
     return list(session.exec(statement.order_by(col(Campaign.id).desc())))
+
+
+def open_outside_demonstration(session: Session) -> list[Campaign]:
+    """Returns the open campaigns of all organisations but the demonstration's, the oldest first."""
+    statement = (
+        select(Campaign)
+        .join(Organisation, col(Organisation.id) == Campaign.organisation_id)
+        .where(
+            Campaign.status == CampaignStatus.OPEN, col(Organisation.is_demonstration).is_(False)
+        )
+    )
+    return list(session.exec(statement.order_by(col(Campaign.id))))
 
 
 def every(session: Session) -> list[Campaign]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from models import Campaign, CampaignEvent
+from models.base import new_id
 from services.common import times
 from services.errors import Invalid, NotFound
 
@@ -16,8 +17,16 @@ def add(
 ) -> CampaignEvent:
     """Adds a date. `values` has either a `day` or a moment, `starts_at`.
 
+    If they name the `id` of a date that the campaign has already, returns that date: a form that
+    is sent twice adds one. The caller has then locked the campaign.
+
     :raises Invalid: it has both or neither
     """
+    existing = session.get(CampaignEvent, values["id"]) if "id" in values else None
+    if existing is not None and existing.campaign_id == campaign.id:
+        return existing
+    if existing is not None:
+        values = values | {"id": new_id()}
     event = CampaignEvent(
         campaign_id=campaign.id, created_at=now, updated_at=now, **_timed(values, is_new=True)
     )

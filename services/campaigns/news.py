@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from models import Campaign, CampaignUpdate
+from models.base import new_id
 from services.errors import NotFound
 
 LONGEST_SLUG = 80
@@ -23,13 +24,19 @@ def add(
     body: str,
     published_at: datetime,
     now: datetime,
+    update_id: UUID | None = None,
 ) -> CampaignUpdate:
     """Adds news with an address of its own, made from its title.
 
-    News with a `published_at` in the future is not shown before.
+    News with a `published_at` in the future is not shown before. With an `update_id` that the
+    campaign has already, returns that news: a form that is sent twice adds one.
     """
     _lock(session, campaign)
+    existing = session.get(CampaignUpdate, update_id) if update_id else None
+    if existing is not None and existing.campaign_id == campaign.id:
+        return existing
     update = CampaignUpdate(
+        id=update_id if update_id and existing is None else new_id(),
         campaign_id=campaign.id,
         slug=_free_slug(session, campaign, slug_of(title)),
         title=title,
@@ -88,6 +95,13 @@ def published(session: Session, campaign: Campaign, slug: str, *, now: datetime)
     if update is None:
         raise _unknown()
     return update
+
+
+def of_campaign(session: Session, campaign: Campaign) -> list[CampaignUpdate]:
+    """Returns all news of a campaign, scheduled news too, the last published first."""
+    statement = select(CampaignUpdate).where(CampaignUpdate.campaign_id == campaign.id)
+    newest = (col(CampaignUpdate.published_at).desc(), col(CampaignUpdate.id).desc())
+    return list(session.exec(statement.order_by(*newest)))
 
 
 def page(

@@ -142,15 +142,27 @@ def own(session: Session, slug: str, *, organisation_id: UUID) -> Petition:
     return petition
 
 
-def of_campaigns(session: Session, campaign_ids: list[UUID]) -> dict[UUID, list[Petition]]:
-    """Returns the public petitions of several campaigns, the oldest first, in one statement."""
-    statement = select(Petition).where(
-        col(Petition.campaign_id).in_(campaign_ids), Petition.state != PetitionState.DRAFT
-    )
+def of_campaigns(
+    session: Session, campaign_ids: list[UUID], *, with_drafts: bool = False
+) -> dict[UUID, list[Petition]]:
+    """Returns the public petitions of several campaigns, the oldest first, in one statement.
+
+    `with_drafts` includes the others.
+    """
+    statement = select(Petition).where(col(Petition.campaign_id).in_(campaign_ids))
+    if not with_drafts:
+        statement = statement.where(Petition.state != PetitionState.DRAFT)
     by_campaign: dict[UUID, list[Petition]] = {campaign_id: [] for campaign_id in campaign_ids}
     for petition in session.exec(statement.order_by(col(Petition.number))):
         by_campaign[petition.campaign_id].append(petition)
     return by_campaign
+
+
+def of_campaign_locked(session: Session, campaign_id: UUID) -> list[Petition]:
+    """Returns all petitions of a campaign as they are now, with their rows locked."""
+    statement = select(Petition).where(Petition.campaign_id == campaign_id)
+    ordered = statement.order_by(col(Petition.number)).with_for_update()
+    return list(session.exec(ordered.execution_options(populate_existing=True)))
 
 
 def of_organisation(session: Session, organisation_id: UUID) -> list[Petition]:

@@ -70,7 +70,7 @@ def run(
         findings += surroundings.demonstration(session, lobby.settings)
         findings += _mail(session, lobby)
         findings += _webhooks(session)
-        findings += faces.check(session)
+        findings += faces.check(session, now=lobby.clock())
     findings += mail_server.check(lobby.courier, smtp_url=lobby.settings.smtp_url)
     findings += file_modes.check(lobby.settings)
     return findings + _bounces(lobby) + _security_contact(lobby)

@@ -1,0 +1,1 @@
+"""Tests of building campaigns at the desk."""
