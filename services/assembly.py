@@ -24,6 +24,7 @@ from services.mail.dkim_signer import DkimSigner
 from services.mail.pacing import Pace, QuietHours
 from services.mail.supporter_mails import MailContext
 from services.parliament.official import backoff, http
+from services.parliament.official.motion_lists import MotionLists
 from services.postcodes.directory import CurrentDirectory
 from services.webhooks.sender import WebhookSender
 
@@ -69,6 +70,11 @@ class Lobby:
         """The address for bounces, None if none is set."""
         address = self.settings.bounce_address
         return BounceAddress(address, self.keyring) if address else None
+
+    @cached_property
+    def motion_lists(self) -> MotionLists:
+        """Searches of Parliament's list of motions, whose answers this process keeps."""
+        return MotionLists(self.motions_api, self.database, clock=self.clock)
 
     @cached_property
     def pace(self) -> Pace:

@@ -3,7 +3,8 @@
 `services/parliament_sync/motion_sync.py` writes them.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from models import (
     Campaign,
     CampaignMotion,
     CampaignStatus,
+    Member,
     Motion,
     MotionSignatory,
     MotionStatus,
@@ -114,3 +116,61 @@ def session_name(session: Session, motion: Motion) -> str | None:
 
 def is_known(session: Session, motion_id: int) -> bool:
     return session.get(Motion, motion_id) is not None
+
+
+def search(
+    session: Session,
+    *,
+    words: Sequence[str] = (),
+    number: str = "",
+    motion_id: int | None = None,
+    tabled_from: date | None = None,
+    limit: int,
+) -> list[Motion]:
+    """Returns the motions that we have with all these words in their title, newest first.
+
+    With `number` or `motion_id`, only those of that number, or the one with that id.
+    """
+    statement = select(Motion).where(
+        *(col(Motion.title).icontains(word, autoescape=True) for word in words)
+    )
+    if number:
+        statement = statement.where(Motion.number == number)
+    if motion_id is not None:
+        statement = statement.where(Motion.id == motion_id)
+    if tabled_from is not None:
+        statement = statement.where(col(Motion.tabled_on) >= tabled_from)
+    newest_first = (col(Motion.tabled_on).desc(), col(Motion.id).desc())
+    return list(session.exec(statement.order_by(*newest_first).limit(limit)))
+
+
+def by_ids(session: Session, motion_ids: Collection[int]) -> dict[int, Motion]:
+    """Returns those of the motions that we have, by id."""
+    found = session.exec(select(Motion).where(col(Motion.id).in_(motion_ids)))
+    return {motion.id: motion for motion in found}
+
+
+def live_counts(session: Session, motion_ids: Collection[int]) -> dict[int, int]:
+    """Counts the distinct members whose names are on each motion now, in one statement."""
+    statement = (
+        select(
+            MotionSignatory.motion_id, sa.func.count(sa.distinct(col(MotionSignatory.member_id)))
+        )
+        .where(col(MotionSignatory.motion_id).in_(motion_ids), ~col(MotionSignatory.is_withdrawn))
+        .group_by(col(MotionSignatory.motion_id))
+    )
+    counts = dict(session.exec(statement).all())
+    return {motion_id: counts.get(motion_id, 0) for motion_id in motion_ids}
+
+
+def primary_sponsors(session: Session, motion_ids: Collection[int]) -> dict[int, str]:
+    """Returns the name of the member who tabled each motion, where it is known."""
+    statement = (
+        select(MotionSignatory.motion_id, Member.name)
+        .join(Member, col(Member.id) == MotionSignatory.member_id)
+        .where(
+            col(MotionSignatory.motion_id).in_(motion_ids),
+            MotionSignatory.sponsoring_order == 1,
+        )
+    )
+    return dict(session.exec(statement).all())

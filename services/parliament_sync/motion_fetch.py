@@ -8,11 +8,22 @@ import httpx2
 
 from services.database.engine import Database
 from services.errors import LobbyError
+from services.parliament import motions
 from services.parliament.official import backoff, motions_api
 from services.parliament.official.http import Sleep
 from services.parliament.official.motions_api import NO_VALIDATORS
 from services.parliament_sync import motion_sync
 from services.parliament_sync.motion_sync import MotionSync
+
+
+def fetch_if_unknown(
+    database: Database, client: httpx2.Client, motion_id: int, *, clock: Callable[[], datetime]
+) -> None:
+    """Makes sure that a motion and the names on it are stored. Raises as `fetch` does."""
+    with database.read() as session:
+        if motions.is_known(session, motion_id):
+            return
+    fetch(database, client, motion_id, clock=clock)
 
 
 def fetch(

@@ -5,6 +5,7 @@ none, of dissolution. Operators correct and add sessions with `lobby parliament-
 the rule: `docs/guide/parliament.md`.
 """
 
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -33,6 +34,32 @@ KNOWN: tuple[tuple[str, date, date | None], ...] = (
     ("2026-27", date(2026, 5, 13), None),
 )
 _table = table_of(ParliamentSession)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The sessions of Parliament, the newest first: name, first day, last day if it is known."""
+
+    sessions: tuple[tuple[str, date, date | None], ...]
+
+    def begun_by(self, day: date) -> tuple[str, date, date | None] | None:
+        """Returns the last session to begin by a day."""
+        return next((known for known in self.sessions if known[1] <= day), None)
+
+    def has_lapsed(self, tabled_on: date, *, today: date) -> bool:
+        """Returns whether a motion has lapsed: its session is over, or a later one has begun."""
+        its_own, current = self.begun_by(tabled_on), self.begun_by(today)
+        if its_own is None or its_own != current:
+            return True
+        return its_own[2] is not None and its_own[2] <= today
+
+
+def calendar(session: Session) -> Calendar:
+    """Returns the known sessions, as operators have corrected them. Nothing is stored."""
+    known = {name: (name, starts_on, ends_on) for name, starts_on, ends_on in KNOWN}
+    for stored in session.exec(select(ParliamentSession)):
+        known[stored.name] = (stored.name, stored.starts_on, stored.ends_on)
+    return Calendar(tuple(sorted(known.values(), key=lambda each: each[1], reverse=True)))
 
 
 def session_on(session: Session, day: date) -> ParliamentSession | None:

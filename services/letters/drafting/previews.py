@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 
 from sqlmodel import Session
@@ -13,6 +13,7 @@ from services.errors import Conflict, NotFound
 from services.letters.drafting import composing, facts
 from services.letters.drafting.composing import LetterFacts
 from services.letters.kinds.conditions import MemberProfile, Variant, choose, every_kind
+from services.letters.kinds.coverage import SittingMember
 from services.letters.kinds.variant_texts import LOCALES
 from services.letters.kinds.variants import built_in
 from services.mail.text_templates import MailText
@@ -20,7 +21,12 @@ from services.parliament import motions, seats
 from services.parliament.standing import Eligibility, Standing
 
 _EARLIER = "123"
+# Never stored: previews of a campaign that has no motion yet.
+_NO_MOTION = Motion(id=0, number="…", title="…", text="", tabled_on=date.min)
 NO_TEXT = MailText("", "")
+# What a preview shows where a writer's own words and the points that they tick will be.
+OWN_WORDS = "(Their own sentences go here.)"
+CHOSEN_POINTS = "(The points that they tick go here.)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,54 @@ def of_member(
         return facts.facts_of(campaign, motion, seat, background, locale=locale)
 
     return of_profile(variants, profile, facts_in, locale=locale)
+
+
+def of_sitting_member(
+    session: Session,
+    campaign: Campaign,
+    variants: Sequence[Variant],
+    found: SittingMember,
+    *,
+    locale: str,
+) -> Preview:
+    """Previews the letter to an MP as a draft begins, with marks for what its writer adds.
+
+    A campaign without a motion shows dots in place of its number.
+    """
+    motion = campaigns.motion_of(session, campaign.id) or _NO_MOTION
+    background = facts.background(session, campaign, motion, found.seat)
+
+    def facts_in(locale: str) -> LetterFacts:
+        values = facts.facts_of(campaign, motion, found.seat, background, locale=locale)
+        return _marked(values, campaign, variants, found.profile)
+
+    return of_profile(variants, found.profile, facts_in, locale=locale)
+
+
+def of_invented_member(
+    campaign: Campaign,
+    motion: Motion | None,
+    variants: Sequence[Variant],
+    profile: MemberProfile,
+    *,
+    locale: str,
+) -> Preview:
+    """Previews the same letter to an invented MP, where no real one is of this kind."""
+
+    def facts_in(locale: str) -> LetterFacts:
+        values = sample_facts(campaign, motion, profile, locale)
+        return _marked(values, campaign, variants, profile)
+
+    return of_profile(variants, profile, facts_in, locale=locale)
+
+
+def _marked(
+    values: LetterFacts, campaign: Campaign, variants: Sequence[Variant], profile: MemberProfile
+) -> LetterFacts:
+    variant = choose(variants, profile)
+    has_own = variant is not None and any(texts.points for texts in variant.texts.values())
+    points = (CHOSEN_POINTS,) if has_own or campaign.letter_points else ()
+    return replace(values, personal=OWN_WORDS, points=points)
 
 
 def of_profile(

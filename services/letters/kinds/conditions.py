@@ -106,14 +106,18 @@ class Variant:
             member
         )
 
+    def samples(self) -> list[MemberProfile]:
+        """Returns invented members of every kind that this letter suits."""
+        samples = (self._sample(kind) for kind in every_kind())
+        return [member for member in samples if self.fits(member)]
+
     def suits_some(self) -> bool:
         """False if no member can ever get this letter."""
-        return any(self.fits(self._sample(kind)) for kind in every_kind())
+        return bool(self.samples())
 
     def sample(self) -> MemberProfile | None:
         """Returns an invented member who would get this letter; None if nobody can."""
-        samples = (self._sample(kind) for kind in every_kind())
-        return next((member for member in samples if self.fits(member)), None)
+        return next(iter(self.samples()), None)
 
     def _sample(self, kind: MemberProfile) -> MemberProfile:
         conditions = self.conditions

@@ -1,6 +1,7 @@
 """The kinds of letter of a campaign: its own, or the built-in ones if it has none."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -8,17 +9,18 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Campaign, CampaignMotion, LetterAct, LetterVariant
+from models import Campaign, LetterAct, LetterVariant
 from models.base import table_of
 from services.errors import Conflict, FieldError, Invalid
-from services.letters.kinds import variant_texts
-from services.letters.kinds.conditions import Conditions, MemberProfile, Variant, choose
+from services.letters.kinds import coverage, variant_texts
+from services.letters.kinds.conditions import Conditions, Variant
 from services.letters.kinds.variant_texts import VariantTexts
-from services.parliament import motions, seats
-from services.parliament.seats import Seat
-from services.parliament.standing import Position, Standing, position_of
+from services.parliament.standing import Standing
 
 MOST_VARIANTS = 30
+LONGEST_NAME = 40
+RESERVED_NAMES = frozenset({"new"})
+"""Names that would clash with the addresses of organisers' pages."""
 _NAMED = 3
 _variant = table_of(LetterVariant)
 
@@ -46,17 +48,32 @@ def of_campaign(session: Session, campaign_id: UUID) -> Variants:
     return Variants(tuple(_variant_of(row) for row in rows), is_built_in=False)
 
 
+def incomplete_among(session: Session, campaign_ids: Collection[UUID]) -> set[UUID]:
+    """Returns the campaigns whose own kinds of letter leave out some members, in one statement."""
+    statement = select(LetterVariant).where(col(LetterVariant.campaign_id).in_(campaign_ids))
+    own: defaultdict[UUID, list[Variant]] = defaultdict(list)
+    for row in session.exec(statement.order_by(col(LetterVariant.position))):
+        own[row.campaign_id].append(_variant_of(row))
+    return {campaign_id for campaign_id, found in own.items() if not _is_complete(found)}
+
+
 def save(
-    session: Session, campaign: Campaign, variants: Sequence[Variant], *, now: datetime
+    session: Session,
+    campaign: Campaign,
+    variants: Sequence[Variant],
+    *,
+    now: datetime,
+    is_unfinished: bool = False,
 ) -> Variants:
     """Replaces all of a campaign's kinds of letter. With none it uses the built-in ones again.
 
-    Invalid names every mistake with its line. Conflict if some member would get no letter.
+    Invalid names every mistake with its line. Conflict if some member would get no letter, except
+    with `is_unfinished`, for a draft at the desk: it cannot open before everybody gets one.
     """
-    new = checked(variants)
+    new = checked(variants, is_unfinished=is_unfinished)
     # The second of two concurrent calls waits here, and then replaces what the first one wrote.
-    session.exec(select(Campaign.id).where(Campaign.id == campaign.id).with_for_update()).one()
-    if new:
+    lock(session, campaign)
+    if new and not is_unfinished:
         _require_complete(session, campaign, new, now)
     session.connection().execute(sa.delete(_variant).where(_variant.c.campaign_id == campaign.id))
     session.add_all(_row(campaign, number, variant, now) for number, variant in enumerate(new))
@@ -64,8 +81,16 @@ def save(
     return of_campaign(session, campaign.id)
 
 
-def checked(variants: Sequence[Variant]) -> tuple[Variant, ...]:
-    """Normalises line breaks and spaces. Invalid names every mistake; an empty list is valid."""
+def lock(session: Session, campaign: Campaign) -> None:
+    """Lets only this transaction change the kinds of letter of a campaign until it ends."""
+    session.exec(select(Campaign.id).where(Campaign.id == campaign.id).with_for_update()).one()
+
+
+def checked(variants: Sequence[Variant], *, is_unfinished: bool = False) -> tuple[Variant, ...]:
+    """Normalises line breaks and spaces. Invalid names every mistake; an empty list is valid.
+
+    An unfinished list needs no last letter for everybody.
+    """
     clean: list[Variant] = []
     all_errors: list[FieldError] = []
     for number, variant in enumerate(variants):
@@ -73,7 +98,7 @@ def checked(variants: Sequence[Variant]) -> tuple[Variant, ...]:
         clean.append(cleaned)
         errors = text_errors or _faults(cleaned, {other.name for other in variants[:number]})
         all_errors += [replace(error, field=f"variants.{number}.{error.field}") for error in errors]
-    if variants and not _ends_in_fallback(variants):
+    if variants and not is_unfinished and not _ends_in_fallback(variants):
         message = "The last letter must be for everybody: no conditions, and the act another_way."
         all_errors.append(FieldError("variants", "fallback_missing", message))
     if all_errors:
@@ -91,8 +116,7 @@ def require_complete(session: Session, campaign: Campaign, *, now: datetime) -> 
 def _require_complete(
     session: Session, campaign: Campaign, variants: Sequence[Variant], now: datetime
 ) -> None:
-    """The fallback suits all who have not signed, so that only a thank-you can be missing."""
-    if _thanks_everybody(variants) and _ends_in_fallback(variants):
+    if _is_complete(variants):
         return
     left_out = _left_out(session, campaign, variants, now)
     names = ", ".join(left_out[:_NAMED]) or "whoever signs from now on"
@@ -103,6 +127,11 @@ def _require_complete(
         "no conditions."
     )
     raise Conflict("letters_incomplete", message)
+
+
+def _is_complete(variants: Sequence[Variant]) -> bool:
+    """The fallback suits all who have not signed, so that only a thank-you can be missing."""
+    return _thanks_everybody(variants) and _ends_in_fallback(variants)
 
 
 def _thanks_everybody(variants: Sequence[Variant]) -> bool:
@@ -122,34 +151,12 @@ def _left_out(
     session: Session, campaign: Campaign, variants: Sequence[Variant], now: datetime
 ) -> list[str]:
     """Returns today's members without a letter by seat, except those who withdrew their names."""
-    current = select(CampaignMotion.motion_id).where(
-        CampaignMotion.campaign_id == campaign.id, col(CampaignMotion.is_current)
-    )
-    motion_id = session.exec(current).first()
-    positions = motions.positions(session, motion_id) if motion_id else {}
-    earlier = motions.signed_earlier(session, campaign.id)
-    all_seats = seats.all_seats(session, today=now.date(), organisation_id=campaign.organisation_id)
-    left_out = []
-    for seat in all_seats:
-        if seat.member is None:
-            continue
-        position = positions.get(seat.member.id, position_of(()))
-        profile = _profile(seat, position, signed_earlier=seat.member.id in earlier)
-        if position.standing is not Standing.WITHDRAWN and choose(variants, profile) is None:
-            left_out.append(f"{seat.member.name} ({seat.constituency.name})")
-    return left_out
-
-
-def _profile(seat: Seat, position: Position, *, signed_earlier: bool) -> MemberProfile:
-    party = seat.member.party if seat.member else None
-    return MemberProfile(
-        position.standing,
-        seats.seat_eligibility(seat, position.standing),
-        position.role,
-        party=party,
-        nation=seat.constituency.nation,
-        signed_earlier=signed_earlier,
-    )
+    members = coverage.sitting_members(session, campaign, now=now)
+    return [
+        f"{found.seat.member.name} ({found.seat.constituency.name})"
+        for found in coverage.of_members(variants, members).left_out
+        if found.seat.member
+    ]
 
 
 def _cleaned(variant: Variant) -> tuple[Variant, list[FieldError]]:
@@ -165,6 +172,9 @@ def _cleaned(variant: Variant) -> tuple[Variant, list[FieldError]]:
 
 def _faults(variant: Variant, taken: set[str]) -> list[FieldError]:
     errors = []
+    if variant.name in RESERVED_NAMES:
+        message = f"'{variant.name}' is a word of our own addresses; choose another name."
+        errors.append(FieldError("name", "name_reserved", message))
     if variant.name in taken:
         errors.append(FieldError("name", "name_taken", "Another letter has this name already."))
     if variant.name in set(LetterAct) and variant.name != variant.act:

@@ -113,6 +113,14 @@ class ListedMotion(BaseModel):
     tabled_on: Day = Field(alias="DateTabled")
     primary_sponsor: PublishedMember | None = Field(alias="PrimarySponsor", default=None)
     sponsors_count: int = Field(alias="SponsorsCount", default=0)
+    status: int | str | None = Field(alias="Status", default=None)
+    status_on: Day | None = Field(alias="StatusDate", default=None)
+    amends_id: int | None = Field(alias="AmendmentToMotionId", default=None)
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Returns whether the motion itself was withdrawn."""
+        return self.status in (WITHDRAWN_STATUS, "Withdrawn")
 
 
 class _Paging(BaseModel):
@@ -169,24 +177,28 @@ def fetch_if_changed(
 def search_motions(
     client: httpx2.Client,
     *,
-    query: str,
+    query: str = "",
+    number: str = "",
     tabled_from: date | None,
     limit: int,
     sleep: Sleep = time.sleep,
 ) -> list[ListedMotion]:
     """Returns motions whose title has the words of `query`, newest first.
 
-    Raises Unavailable on every bad answer.
+    With `number`, only those of that number, which restarts in every session of Parliament. Raises
+    Unavailable on every bad answer.
     """
-    params: dict[str, str | int] = {
-        # The API silently ignores a name without the prefix, and would return every motion.
-        "parameters.searchTerm": query,
-        "parameters.orderBy": "DateTabledDesc",
-        "parameters.take": limit,
-    }
+    # The API silently ignores a name without the prefix, and would return every motion.
+    params: dict[str, str | int] = {"parameters.searchTerm": query} if query else {}
+    if number:
+        params["parameters.uINWithAmendmentSuffix"] = number
+    params |= {"parameters.orderBy": "DateTabledDesc", "parameters.take": limit}
     if tabled_from is not None:
         params["parameters.tabledStartDate"] = tabled_from.isoformat()
-    return _get_list(client, _List, f"the search for '{query}'", params, sleep)[1]
+    about = f"the search for '{query or number}'"
+    found = _get_list(client, _List, about, params, sleep)[1]
+    # In case the API ignores this name too, one day.
+    return [motion for motion in found if not number or motion.number == number]
 
 
 def list_page(

@@ -516,7 +516,7 @@ def test_a_changed_or_foreign_token_is_refused(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     token = letter_path(client, deliver).rpartition("/")[2]
-    other = lobby.tokens.issue(Purpose.ORGANISER, lobby.tokens.read(Purpose.LETTER, token))
+    other = lobby.tokens.issue(Purpose.RESET, lobby.tokens.read(Purpose.LETTER, token))
     for wrong in (token[:-1], token[1:], token.swapcase(), other, "x", "é" * 20):
         assert confirm_letter(client, wrong).status_code == 422
     assert confirm_letter(client, token).status_code == 200
