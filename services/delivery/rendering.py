@@ -1,10 +1,12 @@
 """Makes the email of a queued message at the moment of sending, from the database as it is then."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlmodel import Session
 
 from models import MessageKind, OutboxMessage
+from services.accounts import account_mails, invitation_mails
 from services.delivery.lookups import NOTHING_PREFETCHED, Prefetched
 from services.errors import LobbyError, NotFound
 from services.letters import letter_mails, letter_requests
@@ -13,6 +15,13 @@ from services.mail.mail_builder import Envelope, Mail
 from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.signatures import signature_mails
 from services.webhooks import warning_mails
+
+_Make = Callable[[Session, OutboxMessage, MailContext], Mail | DroppedMessage]
+_TO_ORGANISERS: dict[MessageKind, _Make] = {
+    **dict.fromkeys(account_mails.KINDS, account_mails.make),
+    **dict.fromkeys(invitation_mails.KINDS, invitation_mails.make),
+    **dict.fromkeys(warning_mails.KINDS, warning_mails.make),
+}
 
 
 def render(
@@ -65,8 +74,8 @@ def _make(
         return letter_mails.make_seat_filled_mail(session, message, context, now=now)
     if kind in letter_mails.SENT_KINDS:
         return letter_mails.make_sent_mail(session, message, context)
-    if kind in warning_mails.KINDS:
-        return warning_mails.make(session, message, context)
+    if kind in _TO_ORGANISERS:
+        return _TO_ORGANISERS[kind](session, message, context)
     return letter_mails.make_state_mail(session, message, context)
 
 

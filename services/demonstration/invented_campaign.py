@@ -132,7 +132,7 @@ def load(
     `password` is the organiser's. Everybody knows the default, which works on this machine only.
     """
     content = _read("campaign.json")
-    _load_parliament(session, now)
+    load_parliament(session, now)
     organisation = organisations.create(
         session, **content["organisation"], is_demonstration=True, now=now
     )
@@ -152,7 +152,8 @@ def load(
     _load_watch(session, campaign, now)
 
 
-def _load_parliament(session: Session, now: datetime) -> None:
+def load_parliament(session: Session, now: datetime) -> None:
+    """Loads the invented constituencies, members and motion, and nothing else."""
     constituencies.import_csv(session, FOLDER / "constituencies.csv")
     # Offices begin on the day of the import, here the day when the motion was tabled.
     members.import_csv(session, FOLDER / "members.csv", today=(now - timedelta(days=DAYS)).date())

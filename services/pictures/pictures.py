@@ -87,6 +87,22 @@ def keep_for_campaign(
     return _keep(session, picture, files)
 
 
+def describe(session: Session, campaign: Campaign, *, alt: str, credit: str, now: datetime) -> None:
+    """Changes the words of a campaign's picture.
+
+    :raises Invalid: `alt` or `credit` is wrong
+    :raises NotFound: it has no picture
+    """
+    values = {"alt": checked_alt(alt), "credit": checked_credit(credit)}
+    _lock(session, Campaign, campaign.id)
+    changed = sa.update(_picture).where(_of_campaign(campaign.id)).values(**values)
+    if not session.connection().execute(changed).rowcount:
+        raise NotFound("picture_unknown", "This campaign has no picture any more.")
+    campaign.updated_at = now
+    session.add(campaign)
+    session.flush()
+
+
 def keep_logo(
     session: Session, organisation: Organisation, files: Sequence[CutFile], *, now: datetime
 ) -> Picture:

@@ -120,9 +120,14 @@ class CampaignCard:
         return next((petition for petition in shown if petition.is_open), next(iter(shown), None))
 
 
-def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> CampaignPage:
-    """Returns everything that a campaign's page shows, in a fixed number of statements."""
-    view = campaign_views.of_campaign(session, campaign, now=now)
+def of_campaign(
+    session: Session, campaign: Campaign, *, now: datetime, as_if_open: bool = False
+) -> CampaignPage:
+    """Returns everything that a campaign's page shows, in a fixed number of statements.
+
+    `as_if_open`: see `campaign_views.of_campaign`.
+    """
+    view = campaign_views.of_campaign(session, campaign, now=now, as_if_open=as_if_open)
     event = _next_event(session, campaign.id, now)
     return CampaignPage(
         view=view,

@@ -6,7 +6,17 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
-from models import Campaign, CampaignUpdate, LetterTally, Motion, Organisation, Partner, Petition
+from models import (
+    Campaign,
+    CampaignStatus,
+    CampaignUpdate,
+    LetterTally,
+    Motion,
+    Organisation,
+    Partner,
+    Petition,
+    PetitionState,
+)
 from services.campaigns import campaign_motions, campaigns, goals, petitions
 from services.campaigns.campaign_motions import LinkedMotion, MotionRole
 from services.organisations import partners
@@ -66,9 +76,18 @@ class CampaignView:
         return next((linked for linked in self.motions if linked.role is MotionRole.CURRENT), None)
 
 
-def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> CampaignView:
-    """Returns one campaign, with its news and partners."""
-    view = of_campaigns(session, [campaign], now=now, with_partners=True)[0]
+def of_campaign(
+    session: Session, campaign: Campaign, *, now: datetime, as_if_open: bool = False
+) -> CampaignView:
+    """Returns one campaign, with its news and partners.
+
+    `as_if_open` is for the preview of a draft: it returns the campaign and its petitions as the
+    public will see them, as copies that are never stored.
+    """
+    shown = _as_open(campaign) if as_if_open else campaign
+    view = of_campaigns(session, [shown], now=now, with_partners=True)[0]
+    if as_if_open:
+        view = replace(view, petitions=_petitions_as_open(session, shown, now))
     news = tuple(campaigns.updates_of(session, campaign.id, now=now))
     return replace(view, updates=news)
 
@@ -104,6 +123,26 @@ def of_campaigns(
             )
         )
     return views
+
+
+def _as_open(campaign: Campaign) -> Campaign:
+    return Campaign(**campaign.model_dump() | {"status": CampaignStatus.OPEN})
+
+
+def _petitions_as_open(
+    session: Session, campaign: Campaign, now: datetime
+) -> tuple[PetitionView, ...]:
+    """Returns the petitions that opening the campaign opens: see `services.building.stages`."""
+    rows = petitions.of_campaigns(session, [campaign.id], with_drafts=True)[campaign.id]
+    counts = petitions.counts(session, [row.id for row in rows])
+    views = []
+    for row in rows:
+        opens = row.state is PetitionState.DRAFT and row.addressed_to != ""
+        state = PetitionState.OPEN if opens else row.state
+        petition = Petition(**row.model_dump() | {"state": state})
+        is_open = petitions.is_open(petition, campaign_status=campaign.status, now=now)
+        views.append(PetitionView(petition, campaign.slug, counts[row.id], is_open))
+    return tuple(view for view in views if view.petition.state is not PetitionState.DRAFT)
 
 
 def of_petition(session: Session, petition: Petition, *, now: datetime) -> PetitionView:

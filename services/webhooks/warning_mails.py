@@ -1,4 +1,4 @@
-"""Emails to organisers when the service disables a webhook endpoint, or is about to.
+"""Emails to owners when the service disables a webhook endpoint, or is about to.
 
 They are queued in the transaction that disables the endpoint, and rendered when they are sent: an
 email that is no longer needed by then is dropped. There is at most one email a day per endpoint.
@@ -18,6 +18,7 @@ from models import (
     Organisation,
     Organiser,
     OutboxMessage,
+    Role,
     WebhookEndpoint,
 )
 from services.common import texts, times
@@ -50,7 +51,7 @@ WHAT_TO_DO = {
 
 
 def queue_stopped(session: Session, endpoints: Sequence[WebhookEndpoint], *, now: datetime) -> None:
-    """Queue an email to each organiser about endpoints that were disabled together.
+    """Queue an email to each owner about endpoints that were disabled together.
 
     The endpoints belong to one organisation. The email is about the first one and says how many
     others are disabled. It is delayed until a day after the last one, and dropped if the endpoint
@@ -62,7 +63,7 @@ def queue_stopped(session: Session, endpoints: Sequence[WebhookEndpoint], *, now
 
 
 def queue_failing(session: Session, endpoint: WebhookEndpoint, *, now: datetime) -> None:
-    """Queue an email to each organiser that an endpoint is failing, once per series of failures."""
+    """Queue an email to each owner that an endpoint is failing, once per series of failures."""
     kind, since = MessageKind.WEBHOOK_FAILING, endpoint.failing_since
     if since is None or _exists(session, endpoint, kind, col(OutboxMessage.created_at) >= since):
         return
@@ -76,7 +77,7 @@ def make(session: Session, message: OutboxMessage, context: MailContext) -> Mail
         return DroppedMessage("the webhook was deleted")
     organiser = _recipient(session, message, endpoint)
     if organiser is None:
-        return DroppedMessage("the organiser is none of this organisation any more")
+        return DroppedMessage("they are no owner of this organisation any more")
     values = _failing_values(endpoint)
     if message.kind is MessageKind.WEBHOOK_STOPPED:
         values = _stopped_values(session, endpoint)
@@ -115,12 +116,12 @@ def _queue(session: Session, kind: MessageKind, endpoint: WebhookEndpoint, now: 
         )
     ).one()
     due_at = max(now, last + AT_MOST_EVERY) if last else now
-    organisers = select(Organiser.email_index).where(
-        Organiser.organisation_id == endpoint.organisation_id
+    owners = select(Organiser.email_index).where(
+        Organiser.organisation_id == endpoint.organisation_id, Organiser.role == Role.OWNER
     )
     notes = [
         NewMessage(kind, endpoint.id, Recipient(index, index), due_at)
-        for index in session.exec(organisers)
+        for index in session.exec(owners)
     ]
     outbox.queue(session, notes, now=now)
 
@@ -131,6 +132,7 @@ def _recipient(
     statement = select(Organiser).where(
         Organiser.email_index == message.recipient_index,
         Organiser.organisation_id == endpoint.organisation_id,
+        Organiser.role == Role.OWNER,
     )
     return session.exec(statement).first()
 

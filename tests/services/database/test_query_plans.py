@@ -18,6 +18,8 @@ from sqlmodel import Session, col, select
 
 from models import (
     MessageState,
+    Organisation,
+    Organiser,
     OutboxMessage,
     Partner,
     Signature,
@@ -52,6 +54,7 @@ from services.tallies import seat_table
 from services.traffic import idempotency
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 from services.views import campaign_views, seat_views
+from services.views.desk import home
 from services.webhooks import claims, deliveries, outcomes, stops, warning_mails
 from services.webhooks.sender import Reply
 from tests.support import mail, signatures
@@ -337,6 +340,22 @@ def tell_others(session: Session, lobby: Lobby) -> None:
     deliveries.delete_old(session, now=now, limit=1000)
 
 
+def read_home(session: Session, lobby: Lobby) -> None:
+    """Reads the home of an owner's desk, a month after the letters went.
+
+    On the day itself, a condition on the last 24 hours would select every letter.
+    """
+    owner = session.exec(select(Organiser)).one()
+    home.of_organiser(
+        session,
+        owner,
+        session.get_one(Organisation, owner.organisation_id),
+        session_id=UUID(int=1),
+        keyring=lobby.keyring,
+        now=lobby.clock() + timedelta(days=30),
+    )
+
+
 def readiness(session: Session, lobby: Lobby) -> None:
     outbox.oldest_due(session, now=lobby.clock())
 
@@ -431,6 +450,7 @@ HOT: list[tuple[Act, int]] = [
     (release, 2),
     (ask_writers, 1),
     (tell_of_new_members, 1),
+    (read_home, 12),
     (readiness, 1),
     (tell_others, 120),
     (page, 9),

@@ -39,7 +39,6 @@ from services.signatures import signature_states
 from services.signatures.recording import SignatureRequest
 from services.supporters import preferences, supporters, wordings
 from services.supporters.preferences import Preferences
-from services.webhooks import warning_mails
 from tests.support import signatures
 from tests.support.common import (
     CAMPAIGN,
@@ -53,6 +52,7 @@ from tests.support.common import (
 )
 from tests.support.keys import OTHERS, add_campaign, others_key
 from tests.support.pages import ANNA, BODY, HOME, LETTERS, VACANT, Page, visible, without_own_script
+from tools import mail_samples
 
 Deliver = Callable[[], list[EmailMessage]]
 READ, CHANGE = "/v1/preferences/read", "/v1/preferences"
@@ -216,7 +216,7 @@ def test_every_mail_to_a_supporter_says_how_to_stop_it_and_no_letter_does(
     deliver()
     mails = mails_of_every_kind(client, lobby, deliver, clock)
     # No letter bounces in this test.
-    to_supporters = set(MessageKind) - set(warning_mails.KINDS)
+    to_supporters = set(MessageKind) - set(mail_samples.TO_ORGANISERS)
     assert mails.keys() | {MessageKind.LETTER_BOUNCED} == to_supporters
     for kind, mail in mails.items():
         if kind is MessageKind.LETTER:

@@ -21,6 +21,7 @@ from models import (
     MessageState,
     Organiser,
     OutboxMessage,
+    Role,
     Scope,
     WebhookEndpoint,
 )
@@ -28,6 +29,7 @@ from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.organisations import organisations
 from services.webhooks import warning_mails
+from tests.support import desk
 from tests.support.common import Clock, Mailbox, text_of, types_of
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.outside.webhook_receiver import (
@@ -125,7 +127,7 @@ def revoke_key(lobby: Lobby, key: Headers) -> None:
 # ---- disabled endpoints
 
 
-def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
+def test_every_owner_is_told_of_one_that_is_gone_and_how_to_go_on(
     lobby: Lobby, made: Any, receiver: Receiver, mails: Mails
 ) -> None:
     add_organiser(lobby)
@@ -148,6 +150,27 @@ def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
         assert mail["Reply-To"] is None, "the organisation would answer itself"
         assert f"http://testserver/organiser/webhooks/{made['id']}" in text
         assert SECRET not in mail.as_string()
+
+
+@pytest.mark.parametrize("role", [Role.EDITOR, Role.VIEWER])
+def test_nobody_but_owners_gets_an_email_about_webhooks(
+    lobby: Lobby, made: Any, receiver: Receiver, mails: Mails, role: Role
+) -> None:
+    desk.add_organiser(lobby, role, email=SECOND)
+    sign_and_confirm(lobby)
+    stop_endpoint(lobby, receiver)
+    assert [str(mail["To"]) for mail in mails()] == [invented_campaign.ORGANISER]
+
+
+def test_an_owner_who_becomes_an_editor_meanwhile_gets_no_email(
+    lobby: Lobby, made: Any, receiver: Receiver, mails: Mails
+) -> None:
+    organiser = desk.add_organiser(lobby, Role.OWNER, email=SECOND)
+    sign_and_confirm(lobby)
+    stop_endpoint(lobby, receiver)
+    with lobby.database.write() as session:
+        session.get_one(Organiser, organiser.id).role = Role.EDITOR
+    assert [str(mail["To"]) for mail in mails()] == [invented_campaign.ORGANISER]
 
 
 def test_the_link_leads_to_the_page_that_enables_it(

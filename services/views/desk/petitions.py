@@ -1,0 +1,58 @@
+"""The petitions of an organisation's campaigns, with their counts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from models import Campaign, CampaignStatus, Petition, PetitionState, PetitionTally
+from services.campaigns import petitions
+from services.signatures import pending_views
+
+
+@dataclass(frozen=True, slots=True)
+class DeskPetition:
+    """A petition. `unconfirmed` stops at one more than `pending_views.MOST_COUNTED`."""
+
+    petition: Petition
+    signatures: int
+    unconfirmed: int
+    is_open: bool
+
+    @property
+    def is_draft(self) -> bool:
+        """Returns whether only the organisation sees the petition."""
+        return self.petition.state is PetitionState.DRAFT
+
+
+def of_organisation(
+    session: Session, organisation_id: UUID, *, now: datetime
+) -> list[DeskPetition]:
+    """Returns every petition, drafts too, in order of their numbers, in two statements."""
+    rows = session.execute(_PETITIONS, {"organisation_id": organisation_id}).all()
+    unconfirmed = pending_views.count_by_petition(session, [row[0].id for row in rows])
+    return [
+        DeskPetition(
+            petition,
+            int(count),
+            unconfirmed[petition.id],
+            petitions.is_open(petition, campaign_status=CampaignStatus(status), now=now),
+        )
+        for petition, status, count in rows
+    ]
+
+
+_COUNT = (
+    sa.select(sa.func.coalesce(sa.func.sum(col(PetitionTally.confirmed)), 0))
+    .where(col(PetitionTally.petition_id) == Petition.id)
+    .correlate(Petition)
+    .scalar_subquery()
+)
+_PETITIONS = (
+    sa.select(Petition, col(Campaign.status), _COUNT)
+    .join(Campaign, col(Campaign.id) == Petition.campaign_id)
+    .where(col(Petition.organisation_id) == sa.bindparam("organisation_id"))
+    .order_by(col(Petition.number))
+)
