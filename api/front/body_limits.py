@@ -9,7 +9,12 @@ LARGEST_BODY = 200_000
 LARGEST_PICTURE = 10_000_000
 """The file of a picture or a logo, as it is."""
 
+LARGEST_FORM = LARGEST_PICTURE + LARGEST_BODY
+"""A form of the desk that holds one."""
+
 LARGEST_BODIES = {
+    "/edit/look": LARGEST_FORM,
+    "/organiser/look/logo": LARGEST_FORM,
     "/organisation/logo": LARGEST_PICTURE,
     "/picture": LARGEST_PICTURE,
     "/signatures/bulk": 21_000_000,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.schemas.campaign_motion import LinkedMotionAnswer, linked_motion_answer
 from api.schemas.days import Day
-from api.schemas.fields import Answer, Line200, Request, Slug, Text, line, rule
+from api.schemas.fields import Answer, Request, Slug, line, rule
 from api.schemas.partner import PublicPartner
 from api.schemas.petition import PetitionAnswer, petition_answer
 from api.schemas.update import UpdateAnswer, update_answer
@@ -18,7 +18,9 @@ from services.views.campaign_views import CampaignView
 
 Nation = Literal["England", "Scotland", "Wales", "Northern Ireland"]
 MotionId = Annotated[int, Field(gt=0, lt=2**31, description="Parliament's Id of a motion")]
-Summary = Annotated[str, line(300)]
+Title = Annotated[str, rule(campaign_texts.title)]
+Summary = Annotated[str, rule(campaign_texts.summary)]
+Body = Annotated[str, rule(campaign_texts.body)]
 Pace = Annotated[int, Field(ge=1, le=1_000_000)]
 LikenessLimit = Annotated[
     int,
@@ -52,9 +54,9 @@ class NewCampaign(Request):
     """A new campaign. A motion new to this service is fetched from Parliament."""
 
     slug: Slug
-    title: Line200
+    title: Title
     summary: Summary
-    body: Text = ""
+    body: Body = ""
     nations: Annotated[list[Nation], Field(min_length=1)] | None = None
     motion_id: MotionId | None = None
     status: CampaignStatus = CampaignStatus.OPEN
@@ -75,9 +77,9 @@ class NewCampaign(Request):
 class CampaignChange(Request):
     """The fields to change. Others stay as they are."""
 
-    title: Line200 | None = None
+    title: Title | None = None
     summary: Summary | None = None
-    body: Text | None = None
+    body: Body | None = None
     nations: Annotated[list[Nation], Field(min_length=1)] | None = None
     motion_id: MotionId | None = None
     status: CampaignStatus | None = None

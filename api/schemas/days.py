@@ -6,10 +6,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from services.campaigns.entry_texts import FIRST_YEAR, LAST_YEAR
 from services.common import texts
 from services.errors import Invalid
 
-FIRST_YEAR, LAST_YEAR = 2000, 2100
 When = TypeVar("When", date, datetime)
 
 

@@ -7,17 +7,18 @@ from uuid import UUID
 from pydantic import Field
 
 from api.schemas.days import NearDay, NearMoment
-from api.schemas.fields import Answer, Line200, Request, line, paragraphs, rule
+from api.schemas.fields import Answer, Request, rule
 from models import CampaignEvent, EventKind
+from services.campaigns import entry_texts
 from services.common import markdown, urls
 
-LONGEST_TEXT = 5_000
+Title = Annotated[str, rule(entry_texts.title)]
 Text = Annotated[
     str,
-    paragraphs(LONGEST_TEXT),
+    rule(entry_texts.text),
     Field(description="A small Markdown: paragraphs, **bold**, lists and links"),
 ]
-Place = Annotated[str, line(200, shortest=0)]
+Place = Annotated[str, rule(entry_texts.place)]
 Link = Annotated[
     str,
     rule(urls.web_link),
@@ -29,7 +30,7 @@ class NewEvent(Request):
     """A date of a campaign, with either a `day` or a moment, `starts_at`."""
 
     kind: EventKind
-    title: Line200
+    title: Title
     text: Text = ""
     place: Place = ""
     link: Link | None = None
@@ -44,7 +45,7 @@ class EventChange(Request):
     """
 
     kind: EventKind | None = None
-    title: Line200 | None = None
+    title: Title | None = None
     text: Text | None = None
     place: Place | None = None
     link: Link | None = None

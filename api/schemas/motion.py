@@ -20,6 +20,6 @@ class FoundMotionAnswer(Answer):
 def found_answer(motion: ListedMotion) -> FoundMotionAnswer:
     """Converts a motion of the official list."""
     return FoundMotionAnswer(
-        **motion.model_dump(exclude={"primary_sponsor"}),
+        **motion.model_dump(include={"id", "number", "title", "tabled_on", "sponsors_count"}),
         primary_sponsor=motion.primary_sponsor.name if motion.primary_sponsor else None,
     )

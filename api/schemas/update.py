@@ -7,14 +7,15 @@ from uuid import UUID
 from pydantic import Field
 
 from api.schemas.days import NearMoment
-from api.schemas.fields import Answer, Line200, Request, paragraphs
+from api.schemas.fields import Answer, Request, rule
 from models import Campaign, CampaignUpdate
+from services.campaigns import entry_texts
 from services.common import markdown
 
-LONGEST_BODY = 20_000
+Title = Annotated[str, rule(entry_texts.title)]
 Body = Annotated[
     str,
-    paragraphs(LONGEST_BODY, shortest=1),
+    rule(entry_texts.news),
     Field(description="A small Markdown: paragraphs, **bold**, lists and links"),
 ]
 
@@ -22,7 +23,7 @@ Body = Annotated[
 class NewUpdate(Request):
     """News of a campaign. Without `published_at` it is published now; later, it is scheduled."""
 
-    title: Line200
+    title: Title
     body: Body
     published_at: NearMoment | None = None
 
@@ -30,7 +31,7 @@ class NewUpdate(Request):
 class UpdateChange(Request):
     """The fields to change. Others stay as they are. The address stays when the title changes."""
 
-    title: Line200 | None = None
+    title: Title | None = None
     body: Body | None = None
     published_at: NearMoment | None = None
 

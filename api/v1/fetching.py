@@ -2,7 +2,6 @@
 
 from services.assembly import Lobby
 from services.errors import Invalid, NotFound
-from services.parliament import motions
 from services.parliament_sync import motion_fetch
 
 
@@ -10,10 +9,9 @@ def fetch_if_unknown(lobby: Lobby, motion_id: int | None) -> None:
     """Raises Invalid, naming the field, where Parliament does not know the motion either."""
     if motion_id is None:
         return
-    with lobby.database.read() as session:
-        if motions.is_known(session, motion_id):
-            return
     try:
-        motion_fetch.fetch(lobby.database, lobby.motions_api, motion_id, clock=lobby.clock)
+        motion_fetch.fetch_if_unknown(
+            lobby.database, lobby.motions_api, motion_id, clock=lobby.clock
+        )
     except NotFound as error:
         raise Invalid.field("motion_id", error.code, error.message) from error

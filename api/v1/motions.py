@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from api.http.dependencies import CampaignsWriter, TheLobby
 from api.schemas.motion import FoundMotionAnswer, found_answer
 from services.common import texts
-from services.parliament.official import backoff, motions_api
+from services.parliament.official.motion_lists import ListSearch
 
 router = APIRouter(tags=["motions"])
 
@@ -23,13 +23,10 @@ def search(
 ) -> list[FoundMotionAnswer]:
     """Search Parliament's motions by words of the title, newest first.
 
-    Needs a key with `campaigns:write`, since every call queries Parliament. To link a motion, set
-    `motion_id` of a campaign.
+    Answers are at most ten minutes old. Needs a key with `campaigns:write`, since a call can query
+    Parliament. To link a motion, set `motion_id` of a campaign.
     """
     del caller  # a dependency for the scope only
     words = texts.line(query, "query", longest=100)
-    with lobby.parliament_request(backoff.MOTIONS):
-        results = motions_api.search_motions(
-            lobby.motions_api, query=words, tabled_from=tabled_from, limit=limit
-        )
-    return [found_answer(motion) for motion in results]
+    search = ListSearch(words=words, tabled_from=tabled_from, limit=limit)
+    return [found_answer(motion) for motion in lobby.motion_lists.find(search).motions]

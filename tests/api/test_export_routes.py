@@ -15,13 +15,24 @@ from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
 from main import create_app
-from models import CampaignStatus, LetterState, Organiser, Scope, Signature, SignatureState
+from models import (
+    AccountEvent,
+    AccountEventKind,
+    CampaignStatus,
+    LetterState,
+    Organiser,
+    Role,
+    Scope,
+    Signature,
+    SignatureState,
+)
 from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.files import exports
 from services.files.export_lines import FileFormat
 from services.organisations import organisations
-from tests.support.common import CAMPAIGN, PETITION
+from tests.support.common import CAMPAIGN, ORGANISERS_PASSWORD, PETITION
+from tests.support.desk import DeskClient, as_role
 from tests.support.exports import (
     EMPTY,
     add_petition,
@@ -44,6 +55,12 @@ from tests.support.pages import close_campaign, sign_in
 SIGNATURES = f"/v1/petitions/{PETITION}/signatures"
 LETTERS = f"/v1/campaigns/{CAMPAIGN}/letters"
 TALLY = f"/v1/campaigns/{CAMPAIGN}/tally"
+DOWNLOAD = "/organiser/supporters/download"
+WHY = {
+    "petition": PETITION,
+    "reason": "To thank those who signed",
+    "password": ORGANISERS_PASSWORD,
+}
 FILES = {
     SIGNATURES: (Scope.SIGNATURES_READ,),
     LETTERS: (Scope.LETTERS_READ, Scope.LETTERS_WRITERS),
@@ -272,7 +289,7 @@ def test_who_has_not_confirmed_is_in_no_file_but_that_of_pending_signatures(
     assert [row["email"] for row in csv_rows(pending)] == ["anna@example.org"]
     assert pending.splitlines()[0] == whole.splitlines()[0], "with the same columns"
     sign_in(client)
-    ours = client.get(f"/organiser/petitions/{PETITION}/signatures.csv?state=pending").content
+    ours = client.post(f"{DOWNLOAD}?state=pending", data=WHY).content
     assert ours == whole, "an organiser's file is that of all signatures"
 
 
@@ -301,39 +318,81 @@ def test_every_file_is_noted_by_key_and_not_by_whom_it_tells_of(
 # ---- organisers
 
 
-def test_an_organiser_finds_and_takes_the_signatures(client: TestClient, lobby: Lobby) -> None:
-    path = f"/organiser/petitions/{PETITION}/signatures.csv"
-    assert client.get(path).headers["Location"] == "/sign-in"
+def test_an_owner_finds_and_takes_the_signatures(client: TestClient, lobby: Lobby) -> None:
+    assert client.get(DOWNLOAD).headers["Location"].startswith("/sign-in")
     sign_in(client)
-    assert f'href="{path}"' in client.get("/organiser").text
+    path = f"{DOWNLOAD}?petition={PETITION}"
+    assert f'href="{DOWNLOAD}' in client.get("/organiser").text
+    assert f'value="{PETITION}" checked' in client.get(path).text
     with log_of_exports() as log:
-        answer = client.get(path)
+        answer = client.post(DOWNLOAD, data=WHY)
     assert answer.content == file_of(lobby, signatures_export(lobby))
     assert answer.headers["Cache-Control"] == "no-store"
     assert "attachment" in answer.headers["Content-Disposition"]
     with lobby.database.read() as session:
         organiser = session.exec(select(Organiser)).one()
+        event = session.exec(
+            select(AccountEvent).where(AccountEvent.kind == AccountEventKind.DOWNLOADED)
+        ).one()
     assert [entry["by"] for entry in log] == [f"organiser {organiser.id}"]
+    assert (event.organiser_id, event.detail) == (organiser.id, f"{PETITION}: {WHY['reason']}")
+    assert WHY["reason"] in client.get("/organiser/people/record").text
 
 
-def test_an_organiser_of_another_organisation_finds_nothing(
-    client: TestClient, lobby: Lobby
+def test_no_link_takes_the_signatures_any_more(client: TestClient) -> None:
+    sign_in(client)
+    old = f"/organiser/petitions/{PETITION}/signatures.csv"
+    for answer in (client.get(old), client.post(old, data=WHY)):
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("petition", "", "Choose a petition."),
+        ("reason", "", "Say what you need the file for."),
+        ("reason", "ok", "At least 3 characters, please."),
+        ("reason", "x" * 201, "At most 200 characters, please."),
+        ("password", "", "Type your password again."),
+        ("password", "not the right one", "This is not your password."),
+    ],
+)
+def test_a_download_needs_a_petition_a_reason_and_the_password(
+    client: TestClient, lobby: Lobby, field: str, value: str, message: str
 ) -> None:
+    sign_in(client)
+    with log_of_exports() as log:
+        page = client.post(DOWNLOAD, data=WHY | {field: value})
+    assert (page.status_code, log) == (422, [])
+    assert message in page.text
+    assert "text/html" in page.headers["Content-Type"]
+    if field == "password":
+        assert f'value="{WHY["reason"]}"' in page.text, "what was typed is kept"
+    with lobby.database.read() as session:
+        kinds = [row.kind for row in session.exec(select(AccountEvent))]
+    assert AccountEventKind.DOWNLOADED not in kinds
+
+
+def test_an_owner_of_another_organisation_finds_nothing(client: DeskClient, lobby: Lobby) -> None:
     with lobby.database.write() as session:
-        now = lobby.clock()
-        others = organisations.create(session, name="Others", slug="others", now=now)
-        organisations.create_organiser(
-            session,
-            lobby.keyring,
-            organisation=others,
-            email="o@example.org",
-            password="a long password",
-            now=now,
-        )
-    client.post("/sign-in", data={"email": "o@example.org", "password": "a long password"})
-    answer = client.get(f"/organiser/petitions/{PETITION}/signatures.csv")
+        organisations.create(session, name="Others", slug="others", now=lobby.clock())
+    as_role(lobby, client, Role.OWNER, organisation="others")
+    assert PETITION not in client.get(f"{DOWNLOAD}?petition={PETITION}").text.replace(
+        f"petition={PETITION}", ""
+    )
+    answer = client.post(DOWNLOAD, data=WHY)
     assert answer.status_code == 404
     assert "text/html" in answer.headers["Content-Type"]
+
+
+@pytest.mark.parametrize("role", [Role.EDITOR, Role.VIEWER])
+def test_nobody_but_an_owner_takes_them(client: DeskClient, lobby: Lobby, role: Role) -> None:
+    as_role(lobby, client, role)
+    assert DOWNLOAD not in client.get("/organiser").text
+    with log_of_exports() as log:
+        assert client.get(DOWNLOAD).status_code == 403
+        assert client.post(DOWNLOAD, data=WHY).status_code == 403
+    assert log == []
 
 
 # ---- transfers that break off
