@@ -22,6 +22,7 @@ from worker.parliament import sync_motion as sync_motion
 from worker.parliament import sync_saved_motion as sync_saved_motion
 from worker.retention import delete_old_drafts as delete_old_drafts
 from worker.retention import delete_old_submissions as delete_old_submissions
+from worker.retention import forget_old_accounts as forget_old_accounts
 from worker.sorting import sort_submissions as sort_submissions
 from worker.webhooks import clean_up_webhooks as clean_up_webhooks
 from worker.webhooks import deliver_webhooks as deliver_webhooks

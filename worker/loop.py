@@ -19,7 +19,12 @@ from worker.letter_adoption import LetterAdoption
 from worker.mail import clean_up, deliver_due
 from worker.new_secrets import look_for_new_secret
 from worker.parliament import sync_if_due, sync_members_if_due
-from worker.retention import SenderCleanup, delete_old_drafts, delete_old_submissions
+from worker.retention import (
+    SenderCleanup,
+    delete_old_drafts,
+    delete_old_submissions,
+    forget_old_accounts,
+)
 from worker.sorting import SubmissionSorter
 from worker.webhooks import clean_up_webhooks, deliver_webhooks
 
@@ -48,6 +53,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
             ("submissions-cleanup", delete_old_submissions, CLEANUP_SECONDS),
             ("senders", SenderCleanup(), HOUR_SECONDS),
             ("drafts", delete_old_drafts, HOUR_SECONDS),
+            ("accounts-cleanup", forget_old_accounts, HOUR_SECONDS),
             ("webhooks", deliver_webhooks, IDLE_SECONDS),
             ("webhooks-cleanup", clean_up_webhooks, CLEANUP_SECONDS),
             ("countries", correct_countries, CLEANUP_SECONDS),

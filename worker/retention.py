@@ -3,6 +3,7 @@
 import threading
 from uuid import UUID
 
+from services.accounts import retention
 from services.assembly import Lobby
 from services.letters import letter_drafts
 from services.submissions import ending, sender_requests
@@ -38,6 +39,12 @@ def delete_old_drafts(lobby: Lobby, stop: threading.Event) -> int:
         if not deleted:
             break
     return total
+
+
+def forget_old_accounts(lobby: Lobby, _stop: threading.Event) -> None:
+    """Deletes ended sessions, expired invitations, and what is older than a year, which are few."""
+    with lobby.database.write(is_public=False) as session:
+        retention.forget_old(session, now=lobby.clock())
 
 
 class SenderCleanup:
