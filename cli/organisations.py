@@ -9,6 +9,7 @@ import typer
 from cli import files
 from cli.examples import examples
 from cli.output import File, opened, tell
+from models import Role
 from services.errors import Invalid
 from services.organisations import identity, notices, organisations
 from services.pictures import cutting, pictures
@@ -117,11 +118,16 @@ def publish_notice(slug: Slug, file: File) -> None:
 
 @organiser.command(
     "create",
-    epilog=examples("lobby organiser create anna@example.org --organisation our-union"),
+    epilog=examples(
+        "lobby organiser create anna@example.org --organisation our-union",
+        "lobby organiser create ben@example.org --organisation our-union \\",
+        "    --role viewer",
+    ),
 )
 def create_organiser(
     email: Annotated[str, typer.Argument(help="Their email address.")],
     organisation: OrganisationSlug,
+    role: Annotated[Role, typer.Option(help="What they may do.")] = Role.OWNER,
 ) -> None:
     """Add an organiser, and print the password to sign in with."""
     password = secrets.token_urlsafe(12)
@@ -132,6 +138,7 @@ def create_organiser(
             organisation=organisations.by_slug(session, organisation),
             email=email,
             password=password,
+            role=role,
             now=lobby.clock(),
         )
     typer.echo(password)

@@ -11,14 +11,15 @@ from cli.examples import examples
 from cli.organisations import OrganisationSlug
 from cli.output import opened, tell
 from cli.tables import show
-from models import Organiser, WebhookEndpoint
+from models import Organiser, Role, WebhookEndpoint
+from services.accounts import changes, people
 from services.assembly import Lobby
 from services.errors import Conflict, Invalid
 from services.organisations import organisations, organisers
-from services.webhooks import responsible, sender
+from services.webhooks import leaving, responsible, sender
 
 app = organisation_commands.organiser
-COLUMNS = ("email", "since", "webhooks")
+COLUMNS = ("email", "since", "webhooks", "role")
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The email address they sign in with.")]
 
@@ -27,8 +28,8 @@ Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The email address t
 def list_organisers(organisation: OrganisationSlug) -> None:
     """List the organisers of an organisation, the longest-serving first.
 
-    A line has the email address, the day since when, and the number of webhooks that they are
-    responsible for.
+    A line has the email address, the day since when, the number of webhooks that they are
+    responsible for, and the role.
     """
     with opened() as lobby, lobby.database.read() as session:
         owner = organisations.by_slug(session, organisation)
@@ -37,6 +38,7 @@ def list_organisers(organisation: OrganisationSlug) -> None:
                 row.email.text,
                 f"{row.created_at:%Y-%m-%d}",
                 str(len(responsible.of_organiser(session, row))),
+                row.role,
             )
             for row in organisers.of_organisation(session, owner.id)
         ]
@@ -63,8 +65,8 @@ def remove(
 ) -> None:
     """Remove an organiser, who is signed out everywhere.
 
-    API keys belong to the organisation and stay: revoke those that the person knows. The last
-    organiser of an organisation cannot be removed.
+    API keys belong to the organisation and stay: revoke those that the person knows. The last owner
+    of an organisation cannot be removed.
     """
     with opened() as lobby:
         with lobby.database.read() as session:
@@ -91,20 +93,55 @@ def set_password(
         bool, typer.Option("--stdin", help="Read the first line of standard input as the password.")
     ] = False,
 ) -> None:
-    """Set a new password, which you type twice and nobody sees. It ends all their sessions."""
+    """Set a new password, which you type twice and nobody sees. It ends all their sessions.
+
+    They get an email about it. The password needs at least 10 characters, and may not be easy to
+    guess.
+    """
     with opened() as lobby:
         with lobby.database.read() as session:
             organisers.by_email(session, email)  # before anybody types a password in vain
         password = _password(from_stdin=from_stdin)
         with lobby.database.write() as session:
-            organisers.set_password(session, organisers.by_email(session, email), password)
+            organiser = organisers.by_email(session, email)
+            changes.set_password_for(session, organiser, password, lobby.clock())
     tell(f"Changed: the password of {email}. All their sessions have ended.")
+
+
+@app.command(
+    "role",
+    epilog=examples(
+        "lobby organiser role anna@example.org editor", "lobby organiser role ben@example.org owner"
+    ),
+)
+def set_role(
+    email: Email, role: Annotated[Role, typer.Argument(help="What they may do from now on.")]
+) -> None:
+    """Give an organiser another role. The last owner of an organisation keeps theirs."""
+    with opened() as lobby, lobby.database.write() as session:
+        organiser = organisers.by_email(session, email)
+        is_changed = people.change_role(session, organiser, role, by=None, now=lobby.clock())
+    tell(f"{'Changed' if is_changed else 'Unchanged'}: {email} is {role}.")
+
+
+@app.command("reset-two-step", epilog=examples("lobby organiser reset-two-step anna@example.org"))
+def reset_two_step(email: Email) -> None:
+    """Remove the two-step sign-in of somebody who lost their phone and their recovery codes.
+
+    It ends all their sessions, and they get an email. Owners and editors set it up again when they
+    next sign in. Make sure first that the person is who they say: call them on a number that you
+    know.
+    """
+    with opened() as lobby, lobby.database.write() as session:
+        organiser = organisers.by_email(session, email)
+        changes.reset_second_step(session, organiser, now=lobby.clock())
+    tell(f"Removed: the two-step sign-in of {email}. All their sessions have ended.")
 
 
 def _check_removal(session: Session, email: str, webhooks_to: str | None) -> list[str]:
     """Returns what an operator should know before the question; raises what removing raises."""
     organiser = organisers.by_email(session, email)
-    organisers.require_another(session, organiser)
+    organisers.require_another_owner(session, organiser)
     endpoints = responsible.of_organiser(session, organiser)
     if not endpoints:
         return []
@@ -115,13 +152,10 @@ def _check_removal(session: Session, email: str, webhooks_to: str | None) -> lis
 def _remove(session: Session, lobby: Lobby, email: str, webhooks_to: str | None) -> str:
     """Removes an organiser; returns the slug of their organisation."""
     organiser = organisers.by_email(session, email)
-    organisers.require_another(session, organiser)
-    if endpoints := responsible.of_organiser(session, organiser):
-        successor = _successor(session, organiser, endpoints, webhooks_to)
-        responsible.hand_over(session, organiser, successor=successor, now=lobby.clock())
-    slug = organisations.get(session, organiser.organisation_id).slug
-    organisers.delete(session, organiser)
-    return slug
+    endpoints = responsible.of_organiser(session, organiser)
+    successor = _successor(session, organiser, endpoints, webhooks_to) if endpoints else None
+    leaving.remove(session, organiser, by=None, webhooks_to=successor, now=lobby.clock())
+    return organisations.get(session, organiser.organisation_id).slug
 
 
 def _successor(

@@ -17,6 +17,7 @@ from cli.tables import AsJson, show_json
 from core import logs, open_files
 from core.listening import DEFAULT_HOST, DEFAULT_PORT, Listening
 from core.settings import Settings
+from services.accounts import first_owner
 from services.assembly import Lobby, open_lobby, utc_now
 from services.database import engine as databases
 from services.database import secret_keys
@@ -55,6 +56,7 @@ def serve(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
         with opened() as lobby:  # creates the schema, and checks the settings before uvicorn starts
             metrics_port.check(lobby)
             _warn_of_new_secret(lobby)
+            _tell_how_to_set_up(lobby)
         listening.warn(settings, place)
         open_files.raise_limit(OPEN_FILES)
         config = uvicorn.Config("main:app", host=host, port=port, workers=1, **SERVER)
@@ -83,6 +85,15 @@ def run_worker() -> None:
 def _warn_of_new_secret(lobby: Lobby) -> None:
     if text := secret_keys.hint_of_new(lobby.keyring):
         tell(text, "yellow")
+
+
+def _tell_how_to_set_up(lobby: Lobby) -> None:
+    """Prints a link to make the first organisation and its owner, where there is none yet."""
+    with lobby.database.read() as session:
+        if not first_owner.is_needed(session):
+            return
+    link = f"{lobby.settings.base_url}/set-up/{first_owner.issue_token(lobby.tokens)}"
+    tell(f"There is no organisation yet. To make one with its owner, open within a day: {link}")
 
 
 @app.command(epilog=examples("lobby migrate", "lobby migrate 0015"))

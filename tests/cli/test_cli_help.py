@@ -197,7 +197,7 @@ def completed(cli: Cli, shell: str, line: str) -> list[str]:
 def test_a_shell_completes_commands_and_options_without_settings_and_files(cli: Cli) -> None:
     assert completed(cli, "bash", "lobby org") == ["organisation", "organiser"]
     offered = completed(cli, "bash", "lobby organiser ")
-    assert offered == ["create", "list", "remove", "password"]
+    assert offered == ["create", "list", "remove", "password", "role", "reset-two-step"]
     assert {"--recount", "--json"} <= set(completed(cli, "bash", "lobby check --"))
     assert "organiser\tPeople who run campaigns." in completed(cli, "fish", "lobby org")
     assert '"organiser":"People who run campaigns."' in "\n".join(

@@ -1,4 +1,4 @@
-"""Tests `lobby organiser list`, `remove` and `password`."""
+"""Tests `lobby organiser list`, `role`, `remove` and `password`."""
 
 import os
 import pty
@@ -7,10 +7,19 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pyotp
 import pytest
 from sqlmodel import Session, select
 
-from models import Organiser, WebhookEndpoint, WebhookEvent
+from models import (
+    AccountEventKind,
+    MessageKind,
+    Organiser,
+    OutboxMessage,
+    WebhookEndpoint,
+    WebhookEvent,
+)
+from services.accounts import record, recovery_codes, second_steps, sessions
 from services.demonstration import invented_campaign
 from services.errors import Unauthenticated
 from services.organisations import organisations
@@ -50,6 +59,12 @@ def organiser_of(session: Session, email: str) -> Organiser:
 def emails(cli: Cli) -> set[str]:
     lines = cli("organiser", "list", *OF_IT).stdout.splitlines()
     return {line.split("\t")[0] for line in lines}
+
+
+def roles(cli: Cli) -> dict[str, str]:
+    """Returns the role of each organiser."""
+    lines = cli("organiser", "list", *OF_IT).stdout.splitlines()
+    return {row[0]: row[3] for row in (line.split("\t") for line in lines)}
 
 
 def can_sign_in(cli: Cli, email: str, password: str) -> bool:
@@ -97,7 +112,10 @@ def test_organisers_are_listed_with_the_webhooks_that_they_are_responsible_for(d
     add_webhook(demo, BEN)
     done = demo("organiser", "list", *OF_IT)
     rows = [line.split("\t") for line in done.stdout.splitlines()]
-    assert [(row[0], row[2]) for row in rows] == [(ANNA, "0"), (BEN, "1")]
+    assert [(row[0], row[2], row[3]) for row in rows] == [
+        (ANNA, "0", "owner"),
+        (BEN, "1", "owner"),
+    ]
     assert done.stderr.strip() == "Organisers: 2."
 
 
@@ -110,12 +128,28 @@ def test_an_organiser_is_removed_whatever_the_case_of_the_address(demo: Cli) -> 
     assert demo.refused("organiser", "remove", BEN, "--yes") == f"There is no organiser {BEN}."
 
 
-def test_the_last_organiser_stays(demo: Cli) -> None:
-    assert demo.refused("organiser", "remove", ANNA, "--yes") == (
-        f"{ANNA} is the only organiser of '{ORGANISATION}'. Add another one first: `lobby "
-        f"organiser create EMAIL --organisation {ORGANISATION}`."
-    )
-    assert emails(demo) == {ANNA}
+ONLY_OWNER = f"{ANNA} is the only owner of '{ORGANISATION}'. Make somebody else an owner first."
+
+
+def test_the_last_owner_stays_among_editors_too(demo: Cli) -> None:
+    assert demo.refused("organiser", "remove", ANNA, "--yes") == ONLY_OWNER
+    add_ben(demo, *OF_IT, "--role", "editor")
+    assert demo.refused("organiser", "remove", ANNA, "--yes") == ONLY_OWNER
+    assert demo.refused("organiser", "role", ANNA, "viewer") == ONLY_OWNER
+    assert emails(demo) == {ANNA, BEN}
+
+
+def test_a_role_is_given_and_changed(demo: Cli) -> None:
+    add_ben(demo, *OF_IT, "--role", "viewer")
+    assert roles(demo) == {ANNA: "owner", BEN: "viewer"}
+    done = demo("organiser", "role", BEN.upper(), "owner")
+    assert (done.returncode, done.stderr.strip()) == (0, f"Changed: {BEN.upper()} is owner.")
+    assert "Unchanged" in demo("organiser", "role", BEN, "owner").stderr
+    assert demo("organiser", "role", ANNA, "editor").returncode == 0, "Ben is an owner"
+    assert roles(demo) == {ANNA: "editor", BEN: "owner"}
+    assert demo("organiser", "role", BEN, "boss").returncode == 2
+    nobody = "nobody@example.org"
+    assert demo.refused("organiser", "role", nobody, "owner") == f"There is no organiser {nobody}."
 
 
 def test_webhooks_pass_to_the_organiser_who_is_named_and_to_nobody_else(demo: Cli) -> None:
@@ -207,6 +241,49 @@ def test_a_password_that_is_too_short_or_missing_changes_nothing(
         done = pipe_password(text)
         assert (done.returncode, done.stderr.strip()) == (1, "At least 10 characters, please.")
     assert can_sign_in(demo, ANNA, invented_campaign.PASSWORD)
+
+
+def test_a_password_that_is_easy_to_guess_is_refused_outside_the_demonstration(demo: Cli) -> None:
+    assert demo("organisation", "create", "Others", "--slug", "others").returncode == 0
+    other = "c@example.org"
+    assert demo("organiser", "create", other, "--organisation", "others").returncode == 0
+    done = subprocess.run(
+        [COMMAND, "organiser", "password", other, "--stdin"],
+        env=demo.environment,
+        input="password123\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "easy to guess" in done.stderr
+    assert "password123" not in done.stderr
+
+
+def test_a_second_step_is_removed_with_all_sessions_a_line_and_a_mail(demo: Cli) -> None:
+    command = ("organiser", "reset-two-step", ANNA)
+    assert demo.refused(*command) == f"{ANNA} has not set up two-step sign-in."
+    secret = pyotp.random_base32()
+    with demo.lobby() as lobby, lobby.database.write() as session:
+        anna, now = organiser_of(session, ANNA), lobby.clock()
+        code = pyotp.TOTP(secret).at(now)
+        second_steps.confirm(session, anna, secret, code, now=now)
+        recovery_codes.make(session, lobby.keyring, anna.id)
+        token = sessions.begin(session, anna, device="Tests", now=now, second_step_at=now)
+        assert sessions.of_token(session, token, now=now)
+    done = demo(*command)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "All their sessions have ended." in done.stderr
+    with demo.lobby() as lobby, lobby.database.read() as session:
+        anna = organiser_of(session, ANNA)
+        assert sessions.of_token(session, token, now=lobby.clock()) is None
+        assert not second_steps.has(session, anna.id)
+        assert recovery_codes.count(session, anna.id) == 0
+        (line,) = record.of_organisation(session, anna.organisation_id, limit=5)
+        assert (line.kind, line.actor) == (AccountEventKind.SECOND_STEP_RESET, None)
+        assert line.about.text == ANNA
+        mail = select(OutboxMessage).where(OutboxMessage.subject_id == line.id)
+        assert session.exec(mail).one().kind is MessageKind.ACCOUNT_CHANGED
 
 
 def test_a_password_is_no_argument_and_needs_somebody_to_type_it(demo: Cli, tmp_path: Path) -> None:
