@@ -17,7 +17,7 @@ from sqlmodel import Session
 from api.answers import public_answers
 from api.answers.public_answers import CachedAnswer, PublicPage
 from api.answers.state import state_of
-from web.base.dependencies import COOKIE, organiser_of
+from web.base.dependencies import COOKIES, organiser_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ Fresh = Callable[[Session, UUID | None], Response]
 
 async def answer(request: Request, page: PublicPage | None, fresh: Fresh) -> Response:
     """Returns the cached page. `fresh` renders it for organisers, and where `page` is None."""
-    if page is None or COOKIE in request.cookies:
+    if page is None or any(name in request.cookies for name in COOKIES):
         return await run_in_threadpool(_rendered, request, fresh)
     return await public_answers.answer(request, state_of(request).public_answers.pages, page)
 

@@ -12,6 +12,8 @@ from api.http.response_headers import POLICY, content_policy
 from services.assembly import Lobby
 from services.database.engine import DatabaseError
 from services.errors import FieldError, Invalid
+from web.base import desk as desks
+from web.base import kept
 from web.base.rendering import page
 
 HEADINGS = {
@@ -46,12 +48,20 @@ _FOR_PEOPLE = {
         (HEADINGS[404], _CHECK_THE_ADDRESS),
     ),
 }
+# What organisers who are signed in read instead: they have a menu.
+_AT_THE_DESK = {
+    _CHECK_THE_ADDRESS: "Check the address, or choose from the menu.",
+    _MESSAGES[405]: "Go back and press the button on the page, or choose from the menu.",
+}
 _OTHER_HEADING = "Something went wrong"
 EMBED_PREFIX = "/embed/"
+DESK_PREFIX = "/organiser"
 
 
 async def page_problem(request: Request, error: Exception) -> Response:
     """Renders an error as a page with its status and headers."""
+    if isinstance(error, kept.Interrupted):
+        return await kept.answer(request, error)
     if isinstance(error, HTTPException):
         status = error.status_code
         heading = HEADINGS.get(status, _OTHER_HEADING)
@@ -71,6 +81,7 @@ async def page_problem(request: Request, error: Exception) -> Response:
         fields,
         headers_of(lobby_error),
         is_database_away=lobby_error.code == "database_unavailable",
+        needs_role=lobby_error.code == desks.ROLE_MISSING,
     )
 
 
@@ -83,6 +94,7 @@ async def _answer(
     headers: dict[str, str],
     *,
     is_database_away: bool = False,
+    needs_role: bool = False,
 ) -> Response:
     values: dict[str, Any] = {
         "heading": heading,
@@ -90,6 +102,7 @@ async def _answer(
         "request_id": request.scope["request_id"] if status >= 500 else None,
         # Most errors are about one field, whose message is the whole message.
         "fields": [item for item in fields if item.field != "token"],
+        "needs_role": needs_role,
         "shows_message": [item.message for item in fields] != [message],
     }
     response: Response
@@ -100,7 +113,7 @@ async def _answer(
         response = page("base/error.html", None, status=status, **values)
     else:
         lobby = state_of(request).lobby
-        response = await run_in_threadpool(_page_with_banner, lobby, status, values)
+        response = await run_in_threadpool(_page, request, lobby, status, values)
     response.headers.update(headers)
     return response
 
@@ -114,10 +127,19 @@ def _embed_error(path: str, status: int, values: dict[str, Any]) -> Response:
     return response
 
 
-def _page_with_banner(lobby: Lobby, status: int, values: dict[str, Any]) -> Response:
-    """Renders the page, with the banner of the demonstration where the database still answers."""
+def _page(request: Request, lobby: Lobby, status: int, values: dict[str, Any]) -> Response:
+    """Renders the page: at the desk in its frame, elsewhere with the demonstration's banner.
+
+    It does without both where the database does not answer.
+    """
+    is_at_desk = status < 500 and request.url.path.startswith(DESK_PREFIX)
     try:
         with lobby.database.read() as session:
+            desk = desks.of_request(request, lobby, session) if is_at_desk else None
+            if desk:
+                message = _AT_THE_DESK.get(values["message"], values["message"])
+                values = values | {"message": message}
+                return desk.page("organisers/refused.html", session, status=status, **values)
             return page("base/error.html", session, status=status, **values)
     except DatabaseError:
         return page("base/error.html", None, status=status, **values)

@@ -10,12 +10,16 @@ from services.common import texts
 from services.errors import FieldError, Invalid, LobbyError, ProofRequired
 from services.organisations import organisations
 
+Rule = Callable[[str], str]
+"""Returns a typed value as it is kept, or raises Invalid."""
+
 
 class Form:
     """Holds the values as typed, to show them again, with the problems to show beside them.
 
     `check` collects problems, `finish` raises them together, `note` puts an error on the page.
-    `proof` is the challenge of a proof of work as JSON, or empty.
+    `proof` is the challenge of a proof of work as JSON, or empty. `theirs` are values that a
+    colleague has saved meanwhile, by field.
     """
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
@@ -23,6 +27,7 @@ class Form:
         self._collected: list[Invalid] = []
         self.problems: tuple[FieldError, ...] = ()
         self.proof = ""
+        self.theirs: Mapping[str, str] = {}
 
     def value(self, name: str) -> str:
         """Returns the text of a field; empty where nothing was typed."""
@@ -44,7 +49,7 @@ class Form:
         """Replaces the values of several fields of one name."""
         self._values.update(values)
 
-    def check(self, name: str, rule: Callable[[str], str], *, missing: str) -> str:
+    def check(self, name: str, rule: Rule, *, missing: str) -> str:
         """Returns a value as `rule` normalises it, or "" after collecting its problem.
 
         `missing` is the message where nothing was typed.
@@ -56,6 +61,10 @@ class Form:
             message = error.message if typed.strip() else missing
             self._collected.append(Invalid.field(name, error.code, message))
             return ""
+
+    def collect(self, problem: Invalid) -> None:
+        """Keeps a problem for `finish`."""
+        self._collected.append(problem)
 
     def check_password(self, organiser: Organiser) -> None:
         """Checks the field `password` against the password of the organiser who is signed in."""

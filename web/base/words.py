@@ -10,15 +10,16 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from models import (
+    AccountEventKind,
     CampaignStatus,
     DeliveryState,
+    EventKind,
     LetterOutcome,
     LetterState,
     OfficeKind,
     OverrideKind,
     ReplyKind,
 )
-from services.campaigns.still_missing import Part
 from services.common import markdown, times
 from services.letters.drafting import situations
 from services.letters.queue_overview import LetterGroup
@@ -30,6 +31,24 @@ from services.webhooks import warning_mails
 _LINK = re.compile(r"(https?://[^\s<>\"]*[^\s<>\".,;:!?)’'])")
 LONGEST_DESCRIPTION = 200  # the characters that search engines and messengers show
 
+ACCOUNT_EVENTS = {
+    AccountEventKind.SIGNED_IN: "Signed in",
+    AccountEventKind.SIGN_IN_FAILED: "Failed to sign in",
+    AccountEventKind.SIGNED_OUT: "Signed out",
+    AccountEventKind.SESSION_ENDED: "Signed out another device",
+    AccountEventKind.PASSWORD_CHANGED: "Password changed",
+    AccountEventKind.PASSWORD_RESET: "New password chosen by an emailed link",
+    AccountEventKind.SECOND_STEP_ADDED: "Two-step sign-in set up",
+    AccountEventKind.SECOND_STEP_RESET: "Two-step sign-in removed",
+    AccountEventKind.RECOVERY_CODES_MADE: "New recovery codes made",
+    AccountEventKind.RECOVERY_CODE_USED: "Recovery code used",
+    AccountEventKind.INVITED: "Invited",
+    AccountEventKind.INVITATION_ENDED: "Invitation ended",
+    AccountEventKind.JOINED: "Joined",
+    AccountEventKind.ROLE_CHANGED: "Role changed",
+    AccountEventKind.REMOVED: "Removed",
+    AccountEventKind.DOWNLOADED: "Downloaded signatures",
+}
 STANDINGS = {
     Standing.SIGNED: "Signed",
     Standing.NOT_SIGNED: "Not yet",
@@ -87,6 +106,14 @@ CAMPAIGN_STATUSES = {
     CampaignStatus.WON: "This campaign has been won",
     CampaignStatus.LOST: "This campaign was not won",
 }
+# The same for organisers, on a tag, with the class of the tag.
+CAMPAIGN_TAGS = {
+    CampaignStatus.DRAFT: ("Draft", "warn"),
+    CampaignStatus.OPEN: ("Open", "good"),
+    CampaignStatus.CLOSED: ("Closed", ""),
+    CampaignStatus.WON: ("Won", "good"),
+    CampaignStatus.LOST: ("Ended", ""),
+}
 LETTER_STATES = {
     LetterState.PENDING: "Your letter is ready to send",
     LetterState.QUEUED: "Your letter is on its way",
@@ -103,6 +130,13 @@ ENTRY_KINDS: dict[Kind, str] = {
     "delivery": "Handing in the petition",
     "vote": "Vote",
     "other": "",
+}
+# The kinds of dates that an organiser can choose from.
+EVENT_KINDS = {
+    EventKind.DEBATE: "Debate",
+    EventKind.VOTE: "Vote",
+    EventKind.DELIVERY: "Handing in the petition",
+    EventKind.OTHER: "Something else",
 }
 # Letters by state, for organisers.
 LETTER_GROUPS = {
@@ -149,13 +183,6 @@ DELIVERIES = {
     DeliveryState.DELIVERED: "Delivered",
     DeliveryState.FAILED: "Failed",
     DeliveryState.HELD: "Held",
-}
-# What organisers' pages say that a campaign or its organisation lacks.
-MISSING_PARTS = {
-    Part.NOTICE: "A privacy notice of your own. Until you publish one, people read a general one.",
-    Part.CONTACT: "A contact address, so that people can write to you.",
-    Part.PURPOSE: "what the motion asks for, so that letters to MPs can say it.",
-    Part.PICTURE: "a picture.",
 }
 FIELDS = {"token": "The link", "after": "The page", "sort": "Order"}
 
@@ -205,6 +232,11 @@ def entry_time(entry: Entry) -> str:
 def last_day(end: datetime) -> str:
     """Formats the last day before an end at midnight: `31 December 2026`."""
     return times.day(end - timedelta(microseconds=1))
+
+
+def lower_first(text: str) -> str:
+    """Returns a text for the middle of a sentence: `Petition` -> `petition`, but `MPs` stays."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def in_one_line(text: str) -> str:
@@ -266,6 +298,7 @@ def hold_reason(reason: str) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "account_event": ACCOUNT_EVENTS.__getitem__,
     "number": number,
     "counted": counted,
     "two_digits": two_digits,
@@ -277,16 +310,22 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "last_day": last_day,
     "paragraphs": paragraphs,
     "in_one_line": in_one_line,
+    "lower_first": lower_first,
     "markdown": in_markdown,
     "without_markdown": without_markdown,
+    "event_kind": EVENT_KINDS.__getitem__,
     "entry_kind": ENTRY_KINDS.__getitem__,
     "entry_time": entry_time,
     "linked": linked,
     "field_name": field_name,
     "party_class": party_class,
-    "missing_part": MISSING_PARTS.__getitem__,
     "role": ROLES.__getitem__,
     "campaign_status": CAMPAIGN_STATUSES.__getitem__,
+    "campaign_tag": CAMPAIGN_TAGS.__getitem__,
+    "near": times.near,
+    "short_day": times.short_day,
+    "reply": REPLIES.__getitem__,
+    "weekday": times.weekday,
     "letter_state": LETTER_STATES.__getitem__,
     "letter_group": LETTER_GROUPS.__getitem__,
     "hold_reason": hold_reason,
