@@ -1,0 +1,131 @@
+"""An organiser's own account: the password, the second step, and where they are signed in."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Request, Response
+from pydantic import BaseModel
+
+from api.http.dependencies import Now, ReadSession, TheLobby
+from models import AccountEventKind, Organiser
+from services.accounts import changes, record, recovery_codes, second_steps, sessions
+from services.assembly import Lobby
+from services.errors import Invalid
+from services.organisations import organisations, organisers
+from web.base import forms
+from web.base.desk import Desk, ViewerDesk
+from web.base.rendering import see_other
+from web.organisers.accounts import cookies
+
+HOME = "/organiser/account"
+LINES = 20
+DONE = {
+    "password": "Your password is changed. Your other devices are signed out.",
+    "ended": "That device is signed out.",
+    "others": "All your other devices are signed out.",
+}
+router = APIRouter()
+
+
+class PasswordFields(BaseModel):
+    """The fields as sent: the old password, and the new one."""
+
+    old_password: str = ""
+    password: str = ""
+
+
+@router.get(HOME)
+def show_account(desk: ViewerDesk, session: ReadSession, now: Now, done: str = "") -> Response:
+    """Shows the account of the organiser who is signed in."""
+    step = second_steps.since(session, desk.organiser.id)
+    return desk.page(
+        "organisers/accounts/account.html",
+        session,
+        done=DONE.get(done, ""),
+        second_step_since=step,
+        codes_left=recovery_codes.count(session, desk.organiser.id) if step else 0,
+        sessions=sessions.of_organiser(session, desk.organiser.id, now=now),
+        events=record.of_organiser(session, desk.organiser.id, limit=LINES),
+        now=now,
+    )
+
+
+@router.get(f"{HOME}/password")
+def ask_for_password(desk: ViewerDesk, session: ReadSession) -> Response:
+    """Asks for the old and the new password."""
+    return desk.page("organisers/accounts/password.html", session, form=forms.Form())
+
+
+@router.post(f"{HOME}/password")
+def change_password(
+    fields: Annotated[PasswordFields, Form()], desk: ViewerDesk, lobby: TheLobby, request: Request
+) -> Response:
+    """Changes the password, which signs out all other devices."""
+    form = forms.Form()
+    try:
+        require_password(desk.organiser, fields.old_password, "old_password")
+        password_hash = organisations.hash_password(
+            fields.password, email=desk.organiser.email.text, organisation=desk.organisation
+        )
+        with lobby.database.write(is_public=False) as session:
+            changes.change_password(
+                session,
+                organisers.get(session, desk.organiser.id),
+                password_hash,
+                session_id=desk.session_id,
+                device=cookies.device_of(request),
+                now=lobby.clock(),
+            )
+    except Invalid as error:
+        form.note(error)
+        return _shown_again("password", desk, lobby, form)
+    return see_other(f"{HOME}?done=password")
+
+
+@router.post(f"{HOME}/sessions/end")
+def end_others(desk: ViewerDesk, lobby: TheLobby) -> Response:
+    """Signs out all other devices."""
+    with lobby.database.write(is_public=False) as session:
+        sessions.end_all(session, desk.organiser.id, but=desk.session_id)
+        record.note(
+            session,
+            AccountEventKind.SESSION_ENDED,
+            organisation_id=desk.organisation_id,
+            now=lobby.clock(),
+            organiser=desk.organiser,
+            detail="all other devices",
+        )
+    return see_other(f"{HOME}?done=others")
+
+
+@router.post(f"{HOME}/sessions/{{session_id}}/end")
+def end_one(session_id: UUID, desk: ViewerDesk, lobby: TheLobby) -> Response:
+    """Signs out one device. One that has signed out already, or is somebody else's, stays so."""
+    with lobby.database.write(is_public=False) as session:
+        found = sessions.of_organiser(session, desk.organiser.id, now=lobby.clock())
+        if ended := next((row for row in found if row.id == session_id), None):
+            record.note(
+                session,
+                AccountEventKind.SESSION_ENDED,
+                organisation_id=desk.organisation_id,
+                now=lobby.clock(),
+                organiser=desk.organiser,
+                detail=ended.device,
+            )
+            sessions.end(session, desk.organiser.id, session_id)
+    return see_other(f"{HOME}?done=ended")
+
+
+def require_password(organiser: Organiser, typed: str, field: str) -> None:
+    """Raises Invalid about a field that does not hold the organiser's password."""
+    if not typed:
+        raise Invalid.field(field, "required", "Type your password.")
+    try:
+        organisations.require_password(organiser, typed)
+    except Invalid as error:
+        raise Invalid.field(field, error.code, error.message) from error
+
+
+def _shown_again(name: str, desk: Desk, lobby: Lobby, form: forms.Form) -> Response:
+    with lobby.database.read() as session:
+        return desk.page(f"organisers/accounts/{name}.html", session, status=422, form=form)
