@@ -28,8 +28,8 @@ from services.keys import api_keys, key_views
 from services.keys.key_views import KeyState
 from services.organisations import organisations, partners
 from web.base import forms
-from web.base.dependencies import RequiredOrganiser
-from web.base.rendering import page, see_other
+from web.base.desk import Desk, OwnerDesk
+from web.base.rendering import see_other
 from web.organisers import key_words
 
 LIST = "/organiser/partners"
@@ -54,18 +54,18 @@ class KeyFields(BaseModel):
 
 @router.get("/organiser/keys/new")
 def ask_for_key(
-    organiser: RequiredOrganiser, lobby: TheLobby, session: ReadSession, partner: Slug | None = None
+    desk: OwnerDesk, lobby: TheLobby, session: ReadSession, partner: Slug | None = None
 ) -> Response:
     """Shows the form for a key of the organisation, or of one of its partners."""
     token = lobby.tokens.issue(Purpose.NEW_KEY, new_id())
     form = forms.Form({"form": token, "partner": partner})
-    return _form_page(session, organiser, form, partner)
+    return _form_page(session, desk, form, partner)
 
 
 @router.post("/organiser/keys/new")
 def make_key(
     fields: Annotated[KeyFields, Form()],
-    organiser: RequiredOrganiser,
+    desk: OwnerDesk,
     lobby: TheLobby,
     session: ReadSession,
     now: Now,
@@ -74,44 +74,41 @@ def make_key(
     form = forms.Form(fields.model_dump())
     try:
         key_id = _key_id_of(form, lobby)
-        key = _create_key(fields, form, key_id, organiser, lobby, now)
+        key = _create_key(fields, form, key_id, desk.organiser, lobby, now)
     except Invalid as error:
         form.note(error)
-        return _form_page(session, organiser, form, fields.partner, status=422)
+        return _form_page(session, desk, form, fields.partner, status=422)
     except Conflict:  # the id is taken: `_create_key` raises other conflicts as Invalid
-        return _made_already_page(session, key_id, organiser)
-    log.info("key_made", key_id=str(key_id), by=f"organiser {organiser.id}")
-    view = key_views.by_id(session, key_id, organisation_id=organiser.organisation_id)
+        return _made_already_page(session, desk, key_id)
+    log.info("key_made", key_id=str(key_id), by=f"organiser {desk.organiser.id}")
+    view = key_views.by_id(session, key_id, organisation_id=desk.organisation_id)
     base_url = lobby.settings.base_url
-    return page(
+    return desk.page(
         "organisers/made_key.html",
         session,
-        is_private=True,
         key=key,
         view=view,
         example=key_words.example_command(
-            view, _example_petition(session, organiser, fields.petition, now), base_url
+            view, _example_petition(session, desk.organiser, fields.petition, now), base_url
         ),
     )
 
 
 @router.get("/organiser/keys/{prefix}/revoke")
-def ask_to_revoke(
-    prefix: KeyPrefix, organiser: RequiredOrganiser, session: ReadSession, now: Now
-) -> Response:
+def ask_to_revoke(prefix: KeyPrefix, desk: OwnerDesk, session: ReadSession, now: Now) -> Response:
     """Says what revoking the key does, with a button."""
-    view = key_views.own(session, prefix, organisation_id=organiser.organisation_id)
+    view = key_views.own(session, prefix, organisation_id=desk.organisation_id)
     is_live = view.state(now) is KeyState.LIVE
-    return page("organisers/revoke_key.html", session, is_private=True, view=view, is_live=is_live)
+    return desk.page("organisers/revoke_key.html", session, view=view, is_live=is_live)
 
 
 @router.post("/organiser/keys/{prefix}/revoke")
-def revoke_key(prefix: KeyPrefix, organiser: RequiredOrganiser, lobby: TheLobby) -> Response:
+def revoke_key(prefix: KeyPrefix, desk: OwnerDesk, lobby: TheLobby) -> Response:
     """Revokes a key of the organisation or of a partner. Repeating it changes nothing."""
-    organisation_id = organiser.organisation_id
+    organisation_id = desk.organisation_id
     with lobby.database.write(is_public=False) as session:
         key = api_keys.revoke(session, prefix, now=lobby.clock(), organisation_id=organisation_id)
-    log.info("key_revoked", key_id=str(key.id), by=f"organiser {organiser.id}")
+    log.info("key_revoked", key_id=str(key.id), by=f"organiser {desk.organiser.id}")
     return see_other(f"{LIST}?done=revoked")
 
 
@@ -186,33 +183,32 @@ def _last_day(now: datetime, text: str) -> str:
     return text
 
 
-def _made_already_page(session: Session, key_id: UUID, organiser: Organiser) -> Response:
+def _made_already_page(session: Session, desk: Desk, key_id: UUID) -> Response:
     """Says that the form was sent before, without showing its key again."""
-    view = key_views.by_id(session, key_id, organisation_id=organiser.organisation_id)
-    return page("organisers/made_already.html", session, status=409, is_private=True, view=view)
+    view = key_views.by_id(session, key_id, organisation_id=desk.organisation_id)
+    return desk.page("organisers/made_already.html", session, status=409, view=view)
 
 
 def _form_page(
     session: Session,
-    organiser: Organiser,
+    desk: Desk,
     form: forms.Form,
     partner_slug: str | None,
     *,
     status: int = 200,
 ) -> Response:
-    organisation_id = organiser.organisation_id
+    organisation_id = desk.organisation_id
     partner = None
     if partner_slug is not None:
         partner = partners.own(session, partner_slug, organisation_id=organisation_id)
     scopes = [scope for scope in Scope if partner is None or scope in PARTNER_SCOPES]
-    return page(
+    return desk.page(
         "organisers/new_key.html",
         session,
         status=status,
-        is_private=True,
         form=form,
         partner=partner,
-        organisation=organisations.get(session, organisation_id),
+        organisation=desk.organisation,
         scopes={scope.value: key_words.scope_texts(partner_slug)[scope] for scope in scopes},
         petitions={
             petition.slug: petition.action

@@ -9,20 +9,20 @@ SCOPE_TEXTS = {
     Scope.SIGNATURES_WRITE: "Send signatures, one by one or many at once. Each signer is asked to "
     "confirm by email.",
     Scope.SIGNATURES_IMPORT: "Together with the one before: send signatures that count at once, "
-    "such as those on paper, on its holder’s word alone.",
+    "such as those on paper. We take the sender’s word for them.",
     Scope.SIGNATURES_READ: "Read who signed: names, email addresses, postcodes and comments.",
-    Scope.TALLIES_READ: "Read your notes about MPs: who will sign, who will not, and whom to ask "
-    "next.",
-    Scope.LETTERS_READ: "Read how letters to MPs go, without who wrote them.",
+    Scope.TALLIES_READ: "Read your notes about MPs: who will sign, who won’t, and who to ask next.",
+    Scope.LETTERS_READ: "Read how many letters went to MPs and what became of them, without who "
+    "wrote them.",
     Scope.LETTERS_WRITERS: "Together with the one before: read who wrote letters, and what.",
-    Scope.WEBHOOKS_WRITE: "Say where you want to be told of what happens.",
-    Scope.ACTION_NETWORK: "Use programs made for Action Network. It needs the right to read "
-    "signatures as well for whatever tells of people.",
+    Scope.WEBHOOKS_WRITE: "Make, change and delete webhooks.",
+    Scope.ACTION_NETWORK: "Use programs made for Action Network. To read anything about people, "
+    "they need the right to read signatures too.",
 }
 # The same scope gives a partner less than its organisation.
 _PARTNER_SCOPE_TEXTS = SCOPE_TEXTS | {
-    Scope.SIGNATURES_READ: "Read confirmed signatures that came through it; names and addresses "
-    "only of those who said that it may contact them.",
+    Scope.SIGNATURES_READ: "Read confirmed signatures that came through the partner. Names and "
+    "addresses are only of people who agreed that it may contact them.",
 }
 _READ_PATHS = {
     Scope.CAMPAIGNS_WRITE: "/v1/keys",

@@ -22,9 +22,10 @@ from services.letters.letter_queue import QueuedLetter
 from services.letters.queue_overview import LetterGroup
 from services.mail import dead_addresses
 from web.base import forms
-from web.base.dependencies import RequiredOrganiser
-from web.base.rendering import page, see_other
+from web.base.desk import Desk, EditorDesk, OwnerDesk
+from web.base.rendering import see_other
 
+QUEUE = "/organiser/campaigns/{slug}/letters"
 LETTERS_PER_PAGE = 25
 # The highest value of each field.
 HIGHEST_VALUES = {
@@ -35,12 +36,12 @@ HIGHEST_VALUES = {
 LABELS = {
     "letters_per_hour": "Letters an hour",
     "letters_per_member_day": "Letters a day to one MP",
-    "likeness_limit": "How like earlier letters one may be, in percent",
+    "likeness_limit": "How similar to earlier letters, in percent",
 }
 NOTICES = {
-    "saved": "Saved. Letters that wait keep to it.",
-    "again": "The letter waits to be sent again.",
-    "sent": "The letter is counted as sent.",
+    "saved": "Saved. Waiting letters follow this.",
+    "again": "The letter is waiting to be sent again.",
+    "sent": "We’ve counted the letter as sent.",
 }
 # Shown with a zero too.
 ALWAYS_SHOWN = (
@@ -92,10 +93,10 @@ class LetterRow:
         return self.group in (LetterGroup.REFUSED, LetterGroup.PUT_OFF)
 
 
-@router.get("/organiser/campaigns/{slug}/post")
+@router.get(QUEUE)
 def show_queue(
     slug: Slug,
-    organiser: RequiredOrganiser,
+    desk: EditorDesk,
     lobby: TheLobby,
     session: ReadSession,
     show: LetterGroup | None = None,
@@ -103,28 +104,28 @@ def show_queue(
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """Shows the state of the queue, its letters, and the settings."""
-    campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
+    campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
     form = forms.Form(campaign.model_dump(include=set(SettingFields.model_fields)))
-    return _page(session, lobby, campaign, form, show=show, cursor=cursor, done=done)
+    return _page(session, desk, lobby, campaign, form, show=show, cursor=cursor, done=done)
 
 
-@router.post("/organiser/campaigns/{slug}/post")
+@router.post(QUEUE)
 def save(
     slug: Slug,
     fields: Annotated[SettingFields, Form()],
-    organiser: RequiredOrganiser,
+    desk: OwnerDesk,
     lobby: TheLobby,
     session: ReadSession,
     now: Now,
 ) -> Response:
     """Saves pace and rules. Waiting letters get new times where the pace changes."""
-    form, organisation_id = forms.Form(fields.model_dump()), organiser.organisation_id
+    form, organisation_id = forms.Form(fields.model_dump()), desk.organisation_id
     try:
         values = _checked_settings(form)
     except Invalid as error:
         form.note(error)
         campaign = campaigns.own(session, slug, organisation_id=organisation_id)
-        return _page(session, lobby, campaign, form, status=422)
+        return _page(session, desk, lobby, campaign, form, status=422)
     # One connection at a time: `session` takes its own only after an error.
     with lobby.database.write() as writing:
         campaign = campaigns.own(writing, slug, organisation_id=organisation_id)
@@ -132,20 +133,20 @@ def save(
     return _redirect_back(slug, "saved")
 
 
-@router.post("/organiser/campaigns/{slug}/post/pause")
-def pause(slug: Slug, organiser: RequiredOrganiser, session: WriteSession, now: Now) -> Response:
+@router.post(f"{QUEUE}/pause")
+def pause(slug: Slug, desk: EditorDesk, session: WriteSession, now: Now) -> Response:
     """Pauses the sending of letters. Repeating it changes nothing."""
-    campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
+    campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
     letter_queue.pause(session, campaign, now=now)
     return _redirect_back(slug)
 
 
-@router.post("/organiser/campaigns/{slug}/post/resume")
+@router.post(f"{QUEUE}/resume")
 def resume(
-    slug: Slug, organiser: RequiredOrganiser, session: WriteSession, lobby: TheLobby, now: Now
+    slug: Slug, desk: OwnerDesk, session: WriteSession, lobby: TheLobby, now: Now
 ) -> Response:
     """Resumes sending at the campaign's pace. Repeating it changes nothing."""
-    campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
+    campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
     letter_queue.resume(session, campaign, pace=lobby.pace, now=now)
     return _redirect_back(slug)
 
@@ -154,7 +155,7 @@ def resume(
 def retry(
     letter_id: UUID,
     fields: Annotated[RetryFields, Form()],
-    organiser: RequiredOrganiser,
+    desk: EditorDesk,
     session: WriteSession,
     lobby: TheLobby,
     now: Now,
@@ -163,7 +164,7 @@ def retry(
     letter = letter_queue.retry(
         session,
         letter_id,
-        organisation_id=organiser.organisation_id,
+        organisation_id=desk.organisation_id,
         keyring=lobby.keyring,
         now=now,
     )
@@ -173,16 +174,15 @@ def retry(
 
 @router.get("/organiser/letters/{letter_id}/settle")
 def ask_outcome(
-    letter_id: UUID, organiser: RequiredOrganiser, session: ReadSession, lobby: TheLobby
+    letter_id: UUID, desk: EditorDesk, session: ReadSession, lobby: TheLobby
 ) -> Response:
     """Asks whether an uncertain letter was sent, and says what each answer does."""
     campaign, queued = queue_overview.campaign_and_letter(
-        session, letter_id, organisation_id=organiser.organisation_id
+        session, letter_id, organisation_id=desk.organisation_id
     )
-    return page(
+    return desk.page(
         "organisers/settle_letter.html",
         session,
-        is_private=True,
         campaign=campaign,
         row=_row(queued, lobby),
     )
@@ -192,7 +192,7 @@ def ask_outcome(
 def settle(
     letter_id: UUID,
     fields: Annotated[OutcomeFields, Form()],
-    organiser: RequiredOrganiser,
+    desk: EditorDesk,
     lobby: TheLobby,
     session: WriteSession,
     now: Now,
@@ -202,7 +202,7 @@ def settle(
     letter = letter_queue.settle(
         session,
         letter_id,
-        organisation_id=organiser.organisation_id,
+        organisation_id=desk.organisation_id,
         was_sent=was_sent,
         keyring=lobby.keyring,
         now=now,
@@ -211,16 +211,15 @@ def settle(
     return _redirect_back(campaign.slug, "sent" if was_sent else "again", LetterGroup.UNCERTAIN)
 
 
-@router.get("/organiser/campaigns/{slug}/answers")
-def show_answers(slug: Slug, organiser: RequiredOrganiser, session: ReadSession) -> Response:
+@router.get(f"{QUEUE}/answers")
+def show_answers(slug: Slug, desk: EditorDesk, session: ReadSession) -> Response:
     """Shows how many letters each MP replied to, as the writers reported; never who wrote."""
-    campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
+    campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
     rows = answers.of_campaign(session, campaign)
     total = answers.total(rows)
-    return page(
+    return desk.page(
         "organisers/answers.html",
         session,
-        is_private=True,
         campaign=campaign,
         rows=rows,
         total=total,
@@ -253,6 +252,7 @@ def _number(form: forms.Form, name: str, highest: int) -> int | None:
 
 def _page(
     session: Session,
+    desk: Desk,
     lobby: Lobby,
     campaign: Campaign,
     form: forms.Form,
@@ -270,11 +270,10 @@ def _page(
     letters = queue_overview.page(
         session, campaign, group=show, after=paging.after, limit=paging.limit + 1
     )
-    return page(
+    return desk.page(
         "organisers/letter_queue.html",
         session,
         status=status,
-        is_private=True,
         campaign=campaign,
         form=form,
         labels=LABELS,
@@ -306,4 +305,4 @@ def _row(queued: QueuedLetter, lobby: Lobby) -> LetterRow:
 
 def _redirect_back(slug: str, done: str = "", show: LetterGroup | None = None) -> Response:
     query = urlencode({"show": show, "done": done} if show else {"done": done})
-    return see_other(f"/organiser/campaigns/{slug}/post{f'?{query}' if done else ''}")
+    return see_other(QUEUE.format(slug=slug) + (f"?{query}" if done else ""))

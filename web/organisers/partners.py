@@ -18,15 +18,15 @@ from services.organisations import organisations, partners
 from services.signatures import by_partner
 from services.signatures.by_partner import MOST_COUNTED, PartnerSummary
 from web.base import forms
-from web.base.dependencies import ORGANISERS_ONLY, RequiredOrganiser
-from web.base.rendering import page, see_other
+from web.base.desk import Desk, OwnerDesk
+from web.base.rendering import see_other
 
 DAYS = 30
 LIST = "/organiser/partners"
 NOTICES = {
-    "added": "The partner is there. Now give it a key, or its line of HTML.",
+    "added": "Partner added. Now give it its link or its code, both below.",
     "saved": "Saved.",
-    "revoked": "The key is revoked: it is refused from now on.",
+    "revoked": "The key is revoked. We refuse it from now on.",
 }
 LABELS = {
     "name": "Name",
@@ -69,14 +69,12 @@ class ListedPartner:
 
 
 @router.get(LIST)
-def list_partners(
-    organiser: RequiredOrganiser, session: ReadSession, now: Now, done: Done = ""
-) -> Response:
+def list_partners(desk: OwnerDesk, session: ReadSession, now: Now, done: Done = "") -> Response:
     """Lists the partners with their live keys, and the organisation's own keys.
 
     The number of statements does not depend on the number of partners.
     """
-    organisation_id = organiser.organisation_id
+    organisation_id = desk.organisation_id
     keys = key_views.live(session, organisation_id, now=now)
     counts = by_partner.count_by_partner(session, organisation_id)
     listed = [
@@ -87,11 +85,10 @@ def list_partners(
         )
         for partner in partners.of_organisation(session, organisation_id)
     ]
-    return page(
+    return desk.page(
         "organisers/partners.html",
         session,
-        is_private=True,
-        organisation=organisations.get(session, organisation_id),
+        organisation=desk.organisation,
         partners=listed,
         keys=[view for view in keys if view.key.partner_id is None],
         count_limit=MOST_COUNTED,
@@ -99,16 +96,16 @@ def list_partners(
     )
 
 
-@router.get(f"{LIST}/new", dependencies=[ORGANISERS_ONLY])
-def ask_for_partner(session: ReadSession) -> Response:
+@router.get(f"{LIST}/new")
+def ask_for_partner(desk: OwnerDesk, session: ReadSession) -> Response:
     """Shows an empty form."""
-    return page("organisers/new_partner.html", session, is_private=True, form=forms.Form())
+    return desk.page("organisers/new_partner.html", session, form=forms.Form())
 
 
 @router.post(f"{LIST}/new")
 def add_partner(
     fields: Annotated[PartnerFields, Form()],
-    organiser: RequiredOrganiser,
+    desk: OwnerDesk,
     lobby: TheLobby,
     session: ReadSession,
     now: Now,
@@ -118,7 +115,7 @@ def add_partner(
         with lobby.database.write() as writing:
             partner = partners.create(
                 writing,
-                organisation=organisations.get(writing, organiser.organisation_id),
+                organisation=organisations.get(writing, desk.organisation_id),
                 name=fields.name,
                 slug=fields.slug.strip(),
                 website=fields.website.strip() or None,
@@ -128,31 +125,31 @@ def add_partner(
             )
     except (Invalid, Conflict) as error:
         form = _form_with_problems(fields, error)
-        return page("organisers/new_partner.html", session, status=422, is_private=True, form=form)
+        return desk.page("organisers/new_partner.html", session, status=422, form=form)
     return see_other(f"{LIST}/{partner.slug}?done=added")
 
 
 @router.get(LIST + "/{slug}")
 def show_partner(
-    slug: Slug, organiser: RequiredOrganiser, lobby: TheLobby, session: ReadSession, done: Done = ""
+    slug: Slug, desk: OwnerDesk, lobby: TheLobby, session: ReadSession, done: Done = ""
 ) -> Response:
     """Shows a partner: its keys, the HTML and links to give it, its counts, and a form."""
-    partner = partners.own(session, slug, organisation_id=organiser.organisation_id)
+    partner = partners.own(session, slug, organisation_id=desk.organisation_id)
     values = partner.model_dump(include={"name", "website", "is_public"})
     values["allowed_origins"] = "\n".join(partner.allowed_origins)
-    return _page(session, lobby, partner, forms.Form(values), done=done)
+    return _page(session, desk, lobby, partner, forms.Form(values), done=done)
 
 
 @router.post(LIST + "/{slug}")
 def change_partner(
     slug: Slug,
     fields: Annotated[PartnerFields, Form()],
-    organiser: RequiredOrganiser,
+    desk: OwnerDesk,
     lobby: TheLobby,
     session: ReadSession,
 ) -> Response:
     """Changes everything but the slug."""
-    organisation_id = organiser.organisation_id
+    organisation_id = desk.organisation_id
     try:
         with lobby.database.write() as writing:
             partners.change(
@@ -165,7 +162,7 @@ def change_partner(
             )
     except (Invalid, Conflict) as error:
         partner = partners.own(session, slug, organisation_id=organisation_id)
-        return _page(session, lobby, partner, _form_with_problems(fields, error), status=422)
+        return _page(session, desk, lobby, partner, _form_with_problems(fields, error), status=422)
     return see_other(f"{LIST}/{slug}?done=saved")
 
 
@@ -186,6 +183,7 @@ def _with_label(item: FieldError) -> FieldError:
 
 def _page(
     session: Session,
+    desk: Desk,
     lobby: Lobby,
     partner: Partner,
     form: forms.Form,
@@ -195,11 +193,10 @@ def _page(
 ) -> Response:
     now, organisation_id = lobby.clock(), partner.organisation_id
     summaries = by_partner.of_partner(session, partner, is_own=False, days=DAYS, now=now)
-    return page(
+    return desk.page(
         "organisers/partner.html",
         session,
         status=status,
-        is_private=True,
         partner=partner,
         form=form,
         petitions=petitions.open_of(session, organisation_id, now=now),

@@ -6,18 +6,16 @@ from fastapi import APIRouter, Response
 
 from api.http.dependencies import Now, WriteSession
 from services.webhooks import deliveries, endpoints
-from web.base.dependencies import RequiredOrganiser
+from web.base.desk import OwnerDesk
 from web.organisers.webhooks import PATH, redirect_back
 
 router = APIRouter()
 
 
 @router.post(f"{PATH}/{{webhook_id}}/test")
-def send_test(
-    webhook_id: UUID, organiser: RequiredOrganiser, session: WriteSession, now: Now
-) -> Response:
+def send_test(webhook_id: UUID, desk: OwnerDesk, session: WriteSession, now: Now) -> Response:
     """Queues a test delivery."""
-    endpoint = endpoints.own(session, webhook_id, organiser).endpoint
+    endpoint = endpoints.own(session, webhook_id, desk.organiser).endpoint
     deliveries.queue_test(session, endpoint, now=now)
     return redirect_back(webhook_id, "tested")
 
@@ -26,11 +24,11 @@ def send_test(
 def resend(
     webhook_id: UUID,
     delivery_id: UUID,
-    organiser: RequiredOrganiser,
+    desk: OwnerDesk,
     session: WriteSession,
     now: Now,
 ) -> Response:
     """Queues a delivery again that was delivered or has failed."""
-    endpoint = endpoints.own(session, webhook_id, organiser).endpoint
+    endpoint = endpoints.own(session, webhook_id, desk.organiser).endpoint
     deliveries.resend(session, endpoint, delivery_id, now=now)
     return redirect_back(webhook_id, "again")

@@ -20,9 +20,9 @@ LONGEST_DESCRIPTION = 200
 EVENTS = {
     WebhookEvent.SIGNATURE_CONFIRMED: "A signature counts: its signer confirmed it, or it was "
     "imported",
-    WebhookEvent.SIGNATURE_WITHDRAWN: "A signature that counted was taken back",
+    WebhookEvent.SIGNATURE_WITHDRAWN: "Somebody removed a signature that counted",
     WebhookEvent.LETTER_SENT: "A letter went to an MP; never who wrote it",
-    WebhookEvent.LETTER_ANSWERED: "The writer of a letter told whether the MP has answered",
+    WebhookEvent.LETTER_ANSWERED: "The writer of a letter said whether the MP replied",
     WebhookEvent.MOTION_SIGNED: "An MP signed the motion",
     WebhookEvent.MOTION_WITHDRAWN: "An MP took their name off the motion, or it was withdrawn",
     WebhookEvent.MOTION_LAPSED: "The motion lapsed with its session of Parliament",

@@ -19,8 +19,8 @@ from services.webhooks import deliveries, endpoints, sender
 from services.webhooks.deliveries import MOST_COUNTED, DeliveryCounts
 from services.webhooks.endpoints import NewWebhook, WebhookView
 from web.base import forms
-from web.base.dependencies import RequiredOrganiser
-from web.base.rendering import page, see_other
+from web.base.desk import Desk, OwnerDesk
+from web.base.rendering import see_other
 from web.organisers import webhook_forms
 from web.organisers.webhook_forms import WebhookFields
 
@@ -34,13 +34,13 @@ LOG_STATES = (
     DeliveryState.DELIVERED,
 )
 NOTICES = {
-    "made": "This webhook has been made already. Its secret was shown then, and never again.",
-    "saved": "Saved. You answer for this webhook from now on.",
-    "enabled": "Enabled. What was held goes now. You answer for this webhook from now on.",
-    "disabled": "Disabled. Nothing is told, and nothing new is kept for it.",
-    "tested": "A test is on its way. Load this page again in a moment to see what became of it.",
-    "again": "It is sent again.",
-    "deleted": "The webhook is deleted, with its log.",
+    "made": "You’ve made this webhook already. We showed its secret then, and can’t show it again.",
+    "saved": "Saved. You are responsible for this webhook from now on.",
+    "enabled": "Enabled. What was held goes now. You are responsible for this webhook from now on.",
+    "disabled": "Disabled. We send nothing, and keep nothing new for it.",
+    "tested": "A test is on its way. Load this page again in a moment to see the result.",
+    "again": "We send it again.",
+    "deleted": "The webhook and its log are deleted.",
 }
 Fields = Annotated[WebhookFields, Form()]
 router = APIRouter()
@@ -49,17 +49,16 @@ log = structlog.get_logger()
 
 @router.get(PATH)
 def list_webhooks(
-    organiser: RequiredOrganiser,
+    desk: OwnerDesk,
     session: ReadSession,
     now: Now,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """Lists the endpoints with their state. Of an address it shows the host only."""
-    views = endpoints.of_organisation(session, organiser)
-    return page(
+    views = endpoints.of_organisation(session, desk.organiser)
+    return desk.page(
         "organisers/webhooks.html",
         session,
-        is_private=True,
         views=views,
         hosts={view.endpoint.id: _host(view) for view in views},
         counts=deliveries.counts(session, [view.endpoint.id for view in views]),
@@ -70,42 +69,47 @@ def list_webhooks(
 
 
 @router.get(f"{PATH}/new")
-def ask_for_new(organiser: RequiredOrganiser, session: ReadSession) -> Response:
+def ask_for_new(desk: OwnerDesk, session: ReadSession) -> Response:
     """Shows an empty form."""
-    return _new_page(session, organiser, forms.Form({"id": new_id()}))
+    return _new_page(session, desk, forms.Form({"id": new_id()}))
 
 
 @router.post(f"{PATH}/new")
 def create(
-    fields: Fields, organiser: RequiredOrganiser, lobby: TheLobby, session: ReadSession, now: Now
+    fields: Fields, desk: OwnerDesk, lobby: TheLobby, session: ReadSession, now: Now
 ) -> Response:
     """Makes a webhook and shows its secret, this once. A form sent twice makes one webhook."""
     endpoint_id = fields.id or new_id()
     form = forms.Form(fields.model_dump() | {"id": endpoint_id})
     try:
-        new = NewWebhook(**webhook_forms.checked(form, fields, organiser, lobby))
+        new = NewWebhook(**webhook_forms.checked(form, fields, desk.organiser, lobby))
         # One connection at a time: `session` takes its own only after this.
         with lobby.database.write(is_public=False) as writing:
             to_loopback = lobby.webhooks.to_loopback
             view, secret = endpoints.create(
-                writing, new, organiser, to_loopback=to_loopback, now=now, endpoint_id=endpoint_id
+                writing,
+                new,
+                desk.organiser,
+                to_loopback=to_loopback,
+                now=now,
+                endpoint_id=endpoint_id,
             )
     except Conflict as error:
         if error.code == "webhook_made":
             return redirect_back(endpoint_id, "made")
         form.note(error)
-        return _new_page(session, organiser, form, status=409)
+        return _new_page(session, desk, form, status=409)
     except Invalid as error:
         form.note(_with_one_filter_field(error))
-        return _new_page(session, organiser, form, status=422)
-    _log_change("webhook_made", organiser, view)
-    return _secret_page(session, view, secret, is_new=True)
+        return _new_page(session, desk, form, status=422)
+    _log_change("webhook_made", desk.organiser, view)
+    return _secret_page(session, desk, view, secret, is_new=True)
 
 
 @router.get(f"{PATH}/{{webhook_id}}")
 def show_webhook(
     webhook_id: UUID,
-    organiser: RequiredOrganiser,
+    desk: OwnerDesk,
     session: ReadSession,
     now: Now,
     show: DeliveryState | None = None,
@@ -113,78 +117,75 @@ def show_webhook(
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """Shows an endpoint: its state, its log, and the form for its settings."""
-    view = endpoints.own(session, webhook_id, organiser)
+    view = endpoints.own(session, webhook_id, desk.organiser)
     form = webhook_forms.form_of(view)
-    return _webhook_page(
-        session, organiser, view, form, now=now, show=show, cursor=cursor, done=done
-    )
+    return _webhook_page(session, desk, view, form, now=now, show=show, cursor=cursor, done=done)
 
 
 @router.post(f"{PATH}/{{webhook_id}}")
 def save(
     webhook_id: UUID,
     fields: Fields,
-    organiser: RequiredOrganiser,
+    desk: OwnerDesk,
     lobby: TheLobby,
     session: ReadSession,
     now: Now,
 ) -> Response:
     """Saves the settings. The organiser is responsible for the webhook from then on."""
     with lobby.database.read() as reading:  # 404 for another organisation's, before any check
-        endpoints.own(reading, webhook_id, organiser)
+        endpoints.own(reading, webhook_id, desk.organiser)
     form = forms.Form(fields.model_dump())
     try:
-        values = webhook_forms.checked(form, fields, organiser, lobby)
-        _change(lobby, webhook_id, organiser, values)
+        values = webhook_forms.checked(form, fields, desk.organiser, lobby)
+        _change(lobby, webhook_id, desk.organiser, values)
     except Invalid as error:
         form.note(_with_one_filter_field(error))
-        view = endpoints.own(session, webhook_id, organiser)
-        return _webhook_page(session, organiser, view, form, now=now, status=422)
+        view = endpoints.own(session, webhook_id, desk.organiser)
+        return _webhook_page(session, desk, view, form, now=now, status=422)
     return redirect_back(webhook_id, "saved")
 
 
 @router.post(f"{PATH}/{{webhook_id}}/enable")
-def enable(webhook_id: UUID, organiser: RequiredOrganiser, lobby: TheLobby) -> Response:
+def enable(webhook_id: UUID, desk: OwnerDesk, lobby: TheLobby) -> Response:
     """Enables it, and sends the held deliveries. The organiser is responsible for it.
 
     Repeating it changes nothing.
     """
-    _change(lobby, webhook_id, organiser, {"enabled": True})
+    _change(lobby, webhook_id, desk.organiser, {"enabled": True})
     return redirect_back(webhook_id, "enabled")
 
 
 @router.post(f"{PATH}/{{webhook_id}}/disable")
-def disable(webhook_id: UUID, organiser: RequiredOrganiser, lobby: TheLobby) -> Response:
+def disable(webhook_id: UUID, desk: OwnerDesk, lobby: TheLobby) -> Response:
     """Stops deliveries until it is enabled. Repeating it changes nothing."""
-    _change(lobby, webhook_id, organiser, {"enabled": False})
+    _change(lobby, webhook_id, desk.organiser, {"enabled": False})
     return redirect_back(webhook_id, "disabled")
 
 
 @router.post(f"{PATH}/{{webhook_id}}/secret")
 def rotate_secret(
-    webhook_id: UUID, organiser: RequiredOrganiser, lobby: TheLobby, session: ReadSession, now: Now
+    webhook_id: UUID, desk: OwnerDesk, lobby: TheLobby, session: ReadSession, now: Now
 ) -> Response:
     """Makes a new secret and shows it, this once. 409 while the former one is still valid."""
     try:
         with lobby.database.write(is_public=False) as writing:
-            view, secret = endpoints.rotate(writing, webhook_id, organiser, now=now)
+            view, secret = endpoints.rotate(writing, webhook_id, desk.organiser, now=now)
     except Conflict as error:
-        view = endpoints.own(session, webhook_id, organiser)
+        view = endpoints.own(session, webhook_id, desk.organiser)
         form = webhook_forms.form_of(view)
         form.note(error)
-        return _webhook_page(session, organiser, view, form, now=now, status=409)
-    _log_change("webhook_secret_made", organiser, view)
-    return _secret_page(session, view, secret, is_new=False)
+        return _webhook_page(session, desk, view, form, now=now, status=409)
+    _log_change("webhook_secret_made", desk.organiser, view)
+    return _secret_page(session, desk, view, secret, is_new=False)
 
 
 @router.get(f"{PATH}/{{webhook_id}}/delete")
-def ask_to_delete(webhook_id: UUID, organiser: RequiredOrganiser, session: ReadSession) -> Response:
+def ask_to_delete(webhook_id: UUID, desk: OwnerDesk, session: ReadSession) -> Response:
     """Says what deleting the webhook does, with a button."""
-    view = endpoints.own(session, webhook_id, organiser)
-    return page(
+    view = endpoints.own(session, webhook_id, desk.organiser)
+    return desk.page(
         "organisers/webhook_delete.html",
         session,
-        is_private=True,
         view=view,
         host=_host(view),
         counts=_delivery_counts(session, view),
@@ -193,11 +194,11 @@ def ask_to_delete(webhook_id: UUID, organiser: RequiredOrganiser, session: ReadS
 
 
 @router.post(f"{PATH}/{{webhook_id}}/delete")
-def delete(webhook_id: UUID, organiser: RequiredOrganiser, session: WriteSession) -> Response:
+def delete(webhook_id: UUID, desk: OwnerDesk, session: WriteSession) -> Response:
     """Deletes the webhook with its log and its waiting deliveries."""
-    view = endpoints.own(session, webhook_id, organiser)
-    endpoints.delete(session, webhook_id, organiser)
-    _log_change("webhook_deleted", organiser, view)
+    view = endpoints.own(session, webhook_id, desk.organiser)
+    endpoints.delete(session, webhook_id, desk.organiser)
+    _log_change("webhook_deleted", desk.organiser, view)
     return see_other(f"{PATH}?done=deleted")
 
 
@@ -219,25 +220,23 @@ def _with_one_filter_field(error: Invalid) -> Invalid:
     return Invalid(error.code, error.message, fields)
 
 
-def _new_page(
-    session: Session, organiser: Organiser, form: forms.Form, *, status: int = 200
-) -> Response:
-    return page(
+def _new_page(session: Session, desk: Desk, form: forms.Form, *, status: int = 200) -> Response:
+    return desk.page(
         "organisers/webhook_new.html",
         session,
         status=status,
-        is_private=True,
         form=form,
         events=webhook_forms.EVENTS,
-        subjects=webhook_forms.subjects(session, organiser),
+        subjects=webhook_forms.subjects(session, desk.organiser),
     )
 
 
-def _secret_page(session: Session, view: WebhookView, secret: str, *, is_new: bool) -> Response:
-    return page(
+def _secret_page(
+    session: Session, desk: Desk, view: WebhookView, secret: str, *, is_new: bool
+) -> Response:
+    return desk.page(
         "organisers/webhook_secret.html",
         session,
-        is_private=True,
         view=view,
         host=_host(view),
         secret=secret,
@@ -247,7 +246,7 @@ def _secret_page(session: Session, view: WebhookView, secret: str, *, is_new: bo
 
 def _webhook_page(
     session: Session,
-    organiser: Organiser,
+    desk: Desk,
     view: WebhookView,
     form: forms.Form,
     *,
@@ -262,17 +261,15 @@ def _webhook_page(
     rows = deliveries.page(
         session, view.endpoint, state=show, after=paging.after, limit=paging.limit + 1
     )
-    return page(
+    return desk.page(
         "organisers/webhook.html",
         session,
         status=status,
-        is_private=True,
         view=view,
         host=_host(view),
-        organiser=organiser,
         form=form,
         events=webhook_forms.EVENTS,
-        subjects=webhook_forms.subjects(session, organiser),
+        subjects=webhook_forms.subjects(session, desk.organiser),
         counts=_delivery_counts(session, view),
         count_limit=MOST_COUNTED,
         log_states=LOG_STATES,

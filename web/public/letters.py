@@ -321,6 +321,8 @@ def _closed_reason(view: CampaignView) -> str | None:
     if view.campaign.status is not CampaignStatus.OPEN:
         return situations.REASONS["campaign_closed"]
     if view.motion is None:
+        if view.campaign.runs_without_motion:
+            return "This campaign doesn’t ask people to write to their MP."
         return "This campaign has no motion to write to an MP about yet."
     is_live = view.motion.status is MotionStatus.PUBLISHED
     return None if is_live else situations.REASONS["motion_ended"]

@@ -7,7 +7,7 @@ from fastapi import Depends, Response
 from sqlmodel import Session
 
 from api.http.response_headers import POLICY, content_policy
-from models import Campaign, Petition, PetitionState
+from models import Campaign, CampaignStatus, Petition, PetitionState
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.organisations import faces
@@ -51,8 +51,9 @@ def of_campaign(
     status: int = 200,
     is_private: bool = False,
 ) -> Response:
-    """Renders a campaign's page."""
-    shown = campaign_pages.of_campaign(session, campaign, now=lobby.clock())
+    """Renders a campaign's page; that of a draft as the public will see it, for its organisers."""
+    is_preview = campaign.status is CampaignStatus.DRAFT
+    shown = campaign_pages.of_campaign(session, campaign, now=lobby.clock(), as_if_open=is_preview)
     address = f"{lobby.settings.base_url}/campaigns/{campaign.slug}"
     petition_view = shown.form_petition
     partner = _partner(session, petition_view.petition, place) if petition_view else None
@@ -64,6 +65,7 @@ def of_campaign(
         face=shown.face,
         shown=shown,
         view=shown.view,
+        is_preview=is_preview,
         timeline=timelines.of_campaign(session, campaign, now=lobby.clock()),
         form=form or Form({"source": place.source}),
         partner=partner,
