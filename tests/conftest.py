@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from fastapi.testclient import TestClient
 from hypothesis import settings as hypothesis_settings
 
 from core import logs
@@ -21,13 +20,17 @@ from core.setting_names import PREFIX
 from core.settings import Settings
 from main import create_app
 from services.assembly import Lobby, open_lobby
+from services.organisations import passwords
 from tests.support.common import Clock, postcode_lookup_file
 from tests.support.database.databases import ReusedDatabase
+from tests.support.desk import CHEAP_HASHER, DeskClient
 from tests.support.lobbies import MakeLobby, prepare, settings_for
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.quick"]
 ROOM = 4 << 30  # bytes: PostgreSQL's WAL grows to 1 GB, and large tests need some more
 logs.configure(level="ERROR")
+# Processes of their own, such as servers and commands, hash as the service does.
+passwords.use(CHEAP_HASHER)
 # A busy machine is no fault of the code.
 hypothesis_settings.register_profile("without deadlines", deadline=None)
 hypothesis_settings.load_profile("without deadlines")
@@ -175,8 +178,8 @@ def empty_lobby(make_lobby: MakeLobby) -> Lobby:
 
 
 @pytest.fixture
-def client(lobby: Lobby) -> Iterator[TestClient]:
+def client(lobby: Lobby) -> Iterator[DeskClient]:
     """The whole application over `lobby`, called from loopback."""
     app = create_app(lobby.settings, lobby=lobby)
-    with TestClient(app, client=("127.0.0.1", 50000), follow_redirects=False) as client:
+    with DeskClient(app, client=("127.0.0.1", 50000), follow_redirects=False) as client:
         yield client

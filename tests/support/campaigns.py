@@ -1,20 +1,34 @@
-"""Further campaigns of the demonstration's organisation, and pictures."""
+"""Further campaigns of the demonstration's organisation, drafts of the desk, and pictures."""
 
 import hashlib
 from base64 import b64decode
 from typing import Any
+from uuid import uuid4
 
-from models import Picture, PictureFile
+from models import Campaign, CampaignStatus, Picture, PictureFile
 from services.assembly import Lobby
-from services.campaigns import campaigns
+from services.building import drafts, readiness
+from services.building.readiness import Readiness
+from services.campaigns import campaigns, petitions
 from services.demonstration import invented_campaign
-from services.organisations import organisations
+from services.organisations import notices, organisations
 from services.pictures import pictures
+from tests.support.keys import OTHERS
 
 PIXEL = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 """A PNG of one pixel. Where it is shown, the page's own sizes hold its place."""
+DRAFT = "free-bus-passes"
+DRAFT_PETITION = "give-carers-a-bus-pass"
+EDIT = f"/organiser/campaigns/{DRAFT}/edit"
+NOTICE = "We use your details for this petition alone, and delete them when it ends."
+TEXTS = {"title": "Free bus passes", "slug": DRAFT, "summary": "Carers need to get to hospital."}
+PETITION_TEXTS = {
+    "action": "Give every carer a bus pass",
+    "addressed_to": "the Transport Secretary",
+    "slug": DRAFT_PETITION,
+}
 
 
 def add_campaign(lobby: Lobby, slug: str, **values: Any) -> None:
@@ -54,3 +68,70 @@ def add_picture(lobby: Lobby, slug: str, *, alt: str = "Nurses in front of a hos
                     content=content,
                 )
             )
+
+
+# ---- drafts, from empty to ready to open
+
+
+def add_others(lobby: Lobby) -> None:
+    """Adds a second organisation, which has published nothing."""
+    with lobby.database.write() as session:
+        organisations.create(session, name="Others", slug=OTHERS, now=lobby.clock())
+
+
+def add_draft(lobby: Lobby, organisation: str | None = None) -> Campaign:
+    """Adds a draft with a title and nothing else."""
+    with lobby.database.write() as session:
+        owner = organisations.by_slug(
+            session, organisation or invented_campaign.about().organisation
+        )
+        return drafts.begin(
+            session,
+            campaign_id=uuid4(),
+            organisation_id=owner.id,
+            title=TEXTS["title"],
+            slug=DRAFT,
+            now=lobby.clock(),
+        )
+
+
+def add_ready_draft(lobby: Lobby, organisation: str | None = None) -> Campaign:
+    """Adds a draft that lacks nothing, and runs without a motion."""
+    add_draft(lobby, organisation)
+    with lobby.database.write() as session:
+        campaign = campaigns.by_slug(session, DRAFT)
+        change_draft(session, lobby, summary=TEXTS["summary"], runs_without_motion=True)
+        drafts.add_petition(
+            session, campaign, petition_id=uuid4(), values=dict(PETITION_TEXTS), now=lobby.clock()
+        )
+        owner = organisations.get(session, campaign.organisation_id)
+        notices.publish(session, owner, NOTICE, now=lobby.clock())
+    return campaign
+
+
+def change_draft(session: Any, lobby: Lobby, **values: Any) -> None:
+    campaign = campaigns.by_slug(session, DRAFT)
+    campaigns.update(session, campaign, values=values, now=lobby.clock())
+
+
+def remove_petition(session: Any, lobby: Lobby) -> None:
+    """Removes the draft's petition, as a colleague does at the desk."""
+    campaign = campaigns.by_slug(session, DRAFT)
+    campaigns.own_locked(session, DRAFT, organisation_id=campaign.organisation_id)
+    petition = petitions.by_slug(session, DRAFT_PETITION)
+    drafts.remove_petition(session, petition, now=lobby.clock())
+
+
+def draft_of(lobby: Lobby) -> Campaign:
+    with lobby.database.read() as session:
+        return campaigns.by_slug(session, DRAFT)
+
+
+def status_of_draft(lobby: Lobby) -> CampaignStatus:
+    return draft_of(lobby).status
+
+
+def readiness_of(lobby: Lobby) -> Readiness:
+    with lobby.database.read() as session:
+        campaign = campaigns.by_slug(session, DRAFT)
+        return readiness.of_campaign(session, campaign, now=lobby.clock())

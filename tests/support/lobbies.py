@@ -2,11 +2,14 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
+from sqlmodel import select
 
 from core.settings import Settings
+from models import Organiser
 from services.assembly import Lobby, open_lobby
 from services.database import secret_keys
 from services.demonstration import invented_campaign
@@ -44,5 +47,8 @@ def prepare(settings: Settings, postcode_file: Path, *, with_demonstration: bool
                 now=now,
                 password=ORGANISERS_PASSWORD,
             )
+            # Tests of other things need no second step, although they are not on loopback.
+            for organiser in session.exec(select(Organiser)):
+                organiser.second_step_due_at = now + timedelta(days=3650)
         Mailbox(lobby).deliver()
     lobby.close()

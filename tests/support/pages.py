@@ -114,9 +114,27 @@ def close_campaign(lobby: Lobby, status: CampaignStatus) -> None:
         campaigns.update(session, campaign, values={"status": status}, now=lobby.clock())
 
 
-def sign_in(client: TestClient, password: str = ORGANISERS_PASSWORD) -> Page:
-    data = {"email": invented_campaign.ORGANISER, "password": password}
-    return client.post("/sign-in", data=data)
+def sign_in(
+    client: TestClient,
+    password: str = ORGANISERS_PASSWORD,
+    *,
+    email: str = invented_campaign.ORGANISER,
+    headers: dict[str, str] | None = None,
+    **fields: str,
+) -> Page:
+    """Opens the form to sign in, and sends it; `fields` are its hidden ones."""
+    form = client.get("/sign-in")
+    if form.status_code == 303:  # signed in already: another page has the same token
+        form = client.get("/forgotten")
+    token = hidden(form, "form_token")
+    data = {"email": email, "password": password, "form_token": token} | fields
+    return client.post("/sign-in", data=data, headers=headers)
+
+
+def sign_out(client: TestClient) -> Page:
+    """Presses the button of the desk's frame."""
+    token = hidden(client.get("/organiser"), "form_token")
+    return client.post("/sign-out", data={"form_token": token})
 
 
 def thanked(client: TestClient, token: str) -> Page:

@@ -1,22 +1,20 @@
 """Fixtures of tests that read pages."""
 
 import pytest
-from fastapi.testclient import TestClient
 from sqlmodel import select
 
 from models import Organiser
 from services.assembly import Lobby
-from services.organisations import organisers
-from web.base.dependencies import COOKIE
+from tests.support.desk import DeskClient, sign_in_as
 
 
 @pytest.fixture
-def signed_in(client: TestClient, lobby: Lobby) -> TestClient:
-    """Returns a client with the cookie of the demonstration's organiser.
+def signed_in(client: DeskClient, lobby: Lobby) -> DeskClient:
+    """Returns the client with the cookie of the demonstration's organiser, who is an owner.
 
-    It does not send the sign-in form: checking a password takes a tenth of a second, by design.
+    It does not send the sign-in form: that is the subject of other tests.
     """
     with lobby.database.read() as session:
         organiser = session.exec(select(Organiser)).one()
-        client.cookies.set(COOKIE, organisers.cookie_of(organiser, lobby.tokens))
+    sign_in_as(lobby, client, organiser)
     return client

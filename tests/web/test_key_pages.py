@@ -90,7 +90,7 @@ def test_of_a_partner_only_what_partners_may_do_can_be_ticked(
     page = signed_in.get(f"{NEW}?partner={PAPER}")
     ticked = set(re.findall(r'name="scope" value="([^"]+)"', page.text))
     assert ticked == PARTNER_SCOPES
-    assert "only of those who said that it may contact them" in visible(page)
+    assert "only of people who agreed that it may contact them" in visible(page)
 
 
 def test_every_right_has_words() -> None:
@@ -237,7 +237,7 @@ def test_a_form_that_is_sent_again_makes_no_second_key_and_says_so(
         assert again.status_code == 409
         assert again.headers["Cache-Control"] == "no-store"
         page_text = visible(again)
-        assert "No second key was made, and the first cannot be shown again." in page_text
+        assert "We made no second key, and we can’t show the first one again." in page_text
         assert f"our screen, {first.split('_')[1]}" in page_text.replace(" ,", ",")
         assert not KEY.search(again.text)
     assert count_keys(lobby) == before
@@ -393,7 +393,7 @@ def test_a_key_is_revoked_on_a_page_that_says_what_that_does(
         path = f"/organiser/keys/{key.split('_')[1]}/revoke"
         assert f'href="{path}"' in signed_in.get("/organiser/partners").text
         page = signed_in.get(path)
-        assert "This cannot be taken back." in visible(page)
+        assert "You can’t undo this." in visible(page)
         assert f'<form method="post" action="{path}">' in page.text
         assert client.get(ROUTE, headers=bearer(key)).status_code == 200, "reading ends nothing"
         for _ in range(2):
@@ -403,7 +403,7 @@ def test_a_key_is_revoked_on_a_page_that_says_what_that_does(
         assert_problem(client.get(ROUTE, headers=bearer(key)), 401, "key_invalid")
         assert key_of(lobby, bearer(key)).revoked_at == clock.now
         page_text = visible(signed_in.get(path))
-        assert "It is refused already. There is nothing to do." in page_text
+        assert "We refuse it already. There’s nothing to do." in page_text
         assert "Revoked 1 July 2026, 13:00" in page_text
 
 

@@ -8,8 +8,10 @@ from fastapi.testclient import TestClient
 from main import create_app
 from models import CampaignStatus, InstallationTextName, Scope
 from services.assembly import Lobby
+from services.campaigns import campaigns
 from services.demonstration import invented_campaign
 from services.organisations import identity, installation_texts, notices, organisations
+from tests.support.common import CAMPAIGN
 from tests.support.keys import OTHERS, add_campaign, others_key
 from tests.support.lobbies import MakeLobby
 from tests.support.pages import visible, without_own_script
@@ -160,21 +162,51 @@ def test_a_service_without_a_campaign_has_all_three_pages(make_lobby: MakeLobby)
         assert client.get(f"/privacy/{OURS}").status_code == 404
 
 
+def lacking(client: TestClient, campaign: str) -> str:
+    """Returns what the builder says about a campaign, except what is done."""
+    page = visible(client.get(f"/organiser/campaigns/{campaign}/edit/open"))
+    return page.partition(" Done (")[0]
+
+
 def test_organisers_see_what_their_pages_lack(signed_in: TestClient, lobby: Lobby) -> None:
-    page = visible(signed_in.get("/organiser"))
-    assert "Still missing" in page
-    assert "A privacy notice of your own." in page
-    assert "contact address, so that" not in page
+    page = lacking(signed_in, CAMPAIGN)
+    assert "Must be done Publish your privacy notice" in page
+    assert "Add a contact address" not in page
     add_campaign(lobby, "bare-campaign")
-    page = visible(signed_in.get("/organiser"))
-    assert "bare-campaign: a picture." in page
-    assert "what the motion asks for" not in page, "it has no motion"
+    bare = lacking(signed_in, "bare-campaign")
+    assert "Add a picture" in bare
+    assert "Say what the motion asks for" not in bare, "it has no motion"
     publish(lobby, "We keep your name for a year, and then we delete it.")
-    assert "A privacy notice of your own." not in visible(signed_in.get("/organiser"))
+    assert "Publish your privacy notice" not in lacking(signed_in, CAMPAIGN)
 
 
 def test_organisers_of_a_campaign_that_lacks_nothing_see_no_list(
     signed_in: TestClient, lobby: Lobby
 ) -> None:
     publish(lobby, "We keep your name for a year, and then we delete it.")
-    assert "Still missing" not in visible(signed_in.get("/organiser"))
+    page = lacking(signed_in, CAMPAIGN)
+    assert "Nothing is missing" in page
+    assert "Must be done" not in page
+
+
+def test_the_home_of_the_desk_asks_for_a_notice_until_there_is_one(
+    signed_in: TestClient, lobby: Lobby
+) -> None:
+    page = signed_in.get("/organiser")
+    assert "Publish your privacy notice" in visible(page)
+    assert 'href="/organiser/look#notice"' in page.text
+    assert "Add a contact address" not in visible(page)
+    publish(lobby, "We keep your name for a year, and then we delete it.")
+    assert "Publish your privacy notice" not in visible(signed_in.get("/organiser"))
+
+
+def test_home_asks_what_a_motion_asks_for_by_the_name_of_its_campaign(
+    signed_in: TestClient, lobby: Lobby
+) -> None:
+    add_campaign(lobby, "bare-campaign")
+    page = visible(signed_in.get("/organiser"))
+    assert "Say what the motion of" not in page, "one has no motion, and the other says it"
+    with lobby.database.write() as session:
+        campaigns.by_slug(session, CAMPAIGN).purpose = ""
+    page = visible(signed_in.get("/organiser"))
+    assert "Say what the motion of ‘Keep NHS Professionals public’ asks for" in page

@@ -23,7 +23,17 @@ from services.signatures import pending_views
 from tests.support.common import CAMPAIGN, ORGANISERS_PASSWORD, PETITION, Clock, Mailbox
 from tests.support.exports import submit
 from tests.support.mail import write_letter
-from tests.support.pages import MPS, RAW_VALUES, TALLY, Page, close_campaign, sign, sign_in, visible
+from tests.support.pages import (
+    MPS,
+    RAW_VALUES,
+    TALLY,
+    Page,
+    close_campaign,
+    sign,
+    sign_in,
+    sign_out,
+    visible,
+)
 from tests.support.partners import SECOND, add_second_petition
 from tests.support.signatures import confirm_all
 from web.base import words
@@ -221,7 +231,7 @@ def test_an_organiser_signs_in_sees_their_campaigns_and_signs_out(client: TestCl
     assert "Keep NHS Professionals public" in visible(page)
     assert "360 signatures" in visible(page)
     assert client.get("/sign-in").headers["Location"] == "/organiser"
-    client.post("/sign-out")
+    assert sign_out(client).headers["Location"] == "/sign-in"
     assert client.get("/organiser").status_code == 303
 
 
@@ -234,7 +244,7 @@ def test_behind_https_the_cookie_is_secure(lobby: Lobby) -> None:
 
 def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: TestClient) -> None:
     wrong = sign_in(client, password="not this one")
-    unknown = client.post("/sign-in", data={"email": "who@example.org", "password": "x"})
+    unknown = sign_in(client, "x", email="who@example.org")
     assert wrong.status_code == unknown.status_code == 422
     assert "do not fit together" in visible(wrong)
     assert wrong.text.replace(invented_campaign.ORGANISER, "who@example.org") == unknown.text
@@ -248,15 +258,37 @@ def test_a_bad_cookie_is_nobody(client: TestClient, cookie: str) -> None:
     assert client.get(f"/campaigns/{CAMPAIGN}").status_code == 200
 
 
-def test_a_cookie_ends_after_half_a_day_and_no_mailed_link_can_stand_for_it(
+def test_a_session_ends_after_half_a_day_without_use_and_no_mailed_link_can_stand_for_it(
     client: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
     sign_in(client)
-    token = client.cookies["lobby_organiser"]
-    organiser_id = lobby.tokens.read_bound(Purpose.ORGANISER, token)[0]
-    clock.advance(hours=13)
+    for _ in range(3):
+        clock.advance(hours=11)
+        assert client.get("/organiser").status_code == 200
+    clock.advance(hours=12)
     assert client.get("/organiser").status_code == 303
-    client.cookies.set("lobby_organiser", lobby.tokens.issue(Purpose.CONFIRM, organiser_id))
+    with lobby.database.read() as session:
+        organiser = organisers.by_email(session, invented_campaign.ORGANISER)
+    client.cookies.set("lobby_organiser", lobby.tokens.issue(Purpose.RESET, organiser.id))
+    assert client.get("/organiser").status_code == 303
+
+
+def test_a_session_ends_after_a_week_however_much_it_is_used(
+    client: TestClient, clock: Clock
+) -> None:
+    sign_in(client)
+    for _ in range(15):
+        clock.advance(hours=11)
+        assert client.get("/organiser").status_code == 200
+    clock.advance(hours=4)
+    assert client.get("/organiser").status_code == 303
+
+
+def test_a_stolen_cookie_is_worth_nothing_after_signing_out(client: TestClient) -> None:
+    sign_in(client)
+    stolen = client.cookies["lobby_organiser"]
+    assert sign_out(client).headers["Location"] == "/sign-in"
+    client.cookies.set("lobby_organiser", stolen)
     assert client.get("/organiser").status_code == 303
 
 
@@ -269,18 +301,11 @@ def test_a_new_password_ends_all_sessions_even_if_it_is_the_old_one(
         organiser = organisers.by_email(session, invented_campaign.ORGANISER)
         organisers.set_password(session, organiser, ORGANISERS_PASSWORD)
     assert client.get("/organiser").status_code == 303
-    assert client.get("/organiser/webhooks").headers["Location"] == "/sign-in"
+    leads_to = client.get("/organiser/webhooks").headers["Location"]
+    assert leads_to == "/sign-in?next=/organiser/webhooks"
     client.cookies.clear()
     sign_in(client)
     assert client.get("/organiser").status_code == 200
-
-
-def test_a_cookie_without_the_password_in_it_is_nobody(client: TestClient, lobby: Lobby) -> None:
-    """Older versions issued such cookies, which no new password ended."""
-    with lobby.database.read() as session:
-        organiser = organisers.by_email(session, invented_campaign.ORGANISER)
-    client.cookies.set("lobby_organiser", lobby.tokens.issue(Purpose.ORGANISER, organiser.id))
-    assert client.get("/organiser").status_code == 303
 
 
 def test_an_organiser_sees_only_their_own_organisations_campaigns(
@@ -299,7 +324,7 @@ def test_the_desk_says_how_many_have_not_confirmed_yet_by_petition(
     signed_in: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pending_views, "MOST_COUNTED", 2)
-    monkeypatch.setattr("web.organisers.organisers.MOST_COUNTED", 2)
+    monkeypatch.setattr("web.organisers.home.MOST_COUNTED", 2)
     add_second_petition(lobby)
     unconfirmed = "not confirmed yet"
     assert unconfirmed not in visible(signed_in.get("/organiser"))

@@ -132,7 +132,7 @@ def test_a_form_that_is_sent_again_makes_no_second_and_shows_no_secret(
     (hook,) = all_endpoints(lobby)
     assert secret_in(first)
     assert (again.status_code, again.headers["Location"]) == (303, f"{HOOKS}/{hook.id}?done=made")
-    assert "made already" in visible(signed_in.get(again.headers["Location"]))
+    assert "made this webhook already" in visible(signed_in.get(again.headers["Location"]))
 
 
 def test_a_form_with_the_id_of_anothers_webhook_tells_nothing_of_it(
@@ -158,7 +158,7 @@ def test_an_organiser_answers_for_what_they_made(
     assert (hook.api_key_id, hook.organiser_id, hook.is_personal) == (None, organiser.id, True)
     webhook = client.get(f"/v1/webhooks/{hook.id}", headers=key).json()
     assert (webhook["key"], webhook["petition"], webhook["personal_data"]) == (None, PETITION, True)
-    assert "Answers for it you" in visible(signed_in.get(path))
+    assert "Responsible you" in visible(signed_in.get(path))
 
 
 BAD = [
@@ -416,7 +416,7 @@ def test_an_organisation_sees_only_its_own(signed_in: TestClient, lobby: Lobby) 
         other = session.exec(select(ApiKey).where(ApiKey.organisation_id != hook.organisation_id))
         hook.api_key_id, hook.organiser_id = other.one().id, None
         hook.organisation_id = session.get_one(ApiKey, hook.api_key_id).organisation_id
-    assert "There are none yet" in visible(signed_in.get(HOOKS))
+    assert "No webhooks yet." in visible(signed_in.get(HOOKS))
     form = {"url": URL, "events": [CONFIRMED]}
     for end in ("", "/delete", "/enable", "/disable", "/secret", "/test"):
         assert signed_in.post(f"{path}{end}", data=form).status_code == 404, end
@@ -479,8 +479,8 @@ def test_nothing_is_told_while_it_is_disabled_and_what_was_held_goes_then(
     assert signed_in.post(f"{path}/disable").headers["Location"] == f"{path}?done=disabled"
     assert deliver(lobby) == 0
     page_text = visible(signed_in.get(path))
-    assert "Disabled: it is told nothing" in page_text
-    assert "1 delivery is held, and goes then." in page_text
+    assert "Disabled: we send nothing" in page_text
+    assert "1 delivery is held, and will go then." in page_text
     assert signed_in.post(f"{path}/test").status_code == 409
     assert signed_in.post(f"{path}/enable").headers["Location"] == f"{path}?done=enabled"
     assert deliver(lobby) == 1
@@ -495,7 +495,7 @@ def test_a_new_secret_is_shown_once_and_for_a_day_there_is_no_third(
     second = secret_in(page)
     assert first != second
     assert page.headers["Cache-Control"] == "no-store"
-    assert "Until 2 July 2026, 13:00 the old one signs beside it" in visible(page)
+    assert "Until 2 July 2026, 13:00 we sign with the old one too." in visible(page)
     again = signed_in.post(f"{path}/secret")
     assert (again.status_code, "whsec_" in again.text) == (409, False)
     assert "There are two secrets already" in visible(again)
@@ -547,6 +547,6 @@ def test_one_that_fails_says_since_when_and_when_it_is_tried_again(
     resting = clock.now + timedelta(minutes=10)
     change_endpoint(lobby, path, failures=7, failing_since=clock.now, resting_until=resting)
     page_text = visible(signed_in.get(path))
-    assert "No delivery has got a good answer since 1 July 2026, 13:00" in page_text
+    assert "No delivery has succeeded since 1 July 2026, 13:00" in page_text
     assert "next after 1 July 2026, 13:10" in page_text
     assert "Failing since 1 July 2026, 13:00" in visible(signed_in.get(HOOKS))

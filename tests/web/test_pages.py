@@ -13,7 +13,7 @@ from tests.support.common import CAMPAIGN, CAN_SIGN
 from tests.support.pages import LETTER, LETTERS, MPS, SIGN, visible, without_own_script
 from web.base import words
 
-PUBLIC = ("/", f"/campaigns/{CAMPAIGN}", LETTER, MPS, "/sign-in")
+PUBLIC = ("/", f"/campaigns/{CAMPAIGN}", LETTER, MPS, "/sign-in", "/forgotten")
 FIRST_PACKETS = 10 * 1460  # bytes (RFC 6928)
 
 
@@ -68,7 +68,7 @@ def test_a_page_that_is_posted_to_or_does_not_exist_answers_in_html(client: Test
     assert "Please go back and try again" in visible(answer)
 
 
-@pytest.mark.parametrize("path", [SIGN, LETTER, LETTERS, "/sign-in"])
+@pytest.mark.parametrize("path", [SIGN, LETTER, LETTERS, "/sign-in", "/forgotten"])
 @pytest.mark.parametrize("typed", ["%00", "%ed%a0%80", "%ff", "=?", "%E2%80%AE", "x" * 16_000])
 def test_nothing_that_can_be_typed_breaks_a_form(client: TestClient, path: str, typed: str) -> None:
     fields = (
@@ -76,12 +76,14 @@ def test_nothing_that_can_be_typed_breaks_a_form(client: TestClient, path: str, 
     )
     content = "&".join(f"{name}={typed}" for name in fields.split())
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    for sent in (content, content + f"&postcode={CAN_SIGN}&abroad=1"):
+    token = re.search(r'name="form_token" value="(\w+)"', client.get(path).text)
+    content += f"&form_token={token.group(1) if token else typed[:30]}"
+    for sent in (content, content + f"&postcode={CAN_SIGN}&abroad=1&form_token={typed[:30]}"):
         assert client.post(path, content=sent, headers=form).status_code == 422
     assert client.post(path, files={"name": ("a.bin", b"\x00")}).status_code == 422
 
 
-@pytest.mark.parametrize("path", [SIGN, LETTER, LETTERS, "/sign-in"])
+@pytest.mark.parametrize("path", [SIGN, LETTER, LETTERS, "/sign-in", "/forgotten"])
 def test_a_form_that_is_far_too_long_gets_a_page_that_says_so(
     client: TestClient, path: str
 ) -> None:

@@ -59,7 +59,7 @@ def text_to_copy(page: Any, name: str) -> str:
 def test_the_list_tells_of_each_partner_and_its_keys_and_of_our_own_keys(
     signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    assert "There are no partners yet." in visible(signed_in.get(PAGE))
+    assert "No partners yet." in visible(signed_in.get(PAGE))
     assert f'href="{PAGE}"' in signed_in.get("/organiser").text
     add_partner(lobby, RADIO)
     signed_in.post(f"{PAGE}/new", data=TYPED)
@@ -80,7 +80,7 @@ def test_the_list_tells_of_each_partner_and_its_keys_and_of_our_own_keys(
     record(lobby, "ben@example.org", partner=PAPER)
     page = signed_in.get(PAGE)
     text = visible(page)
-    assert "1 confirmed signature came through it. The public sees it" in text
+    assert "Shown to the public 1 confirmed signature came through this partner." in text
     assert f"Website {SITE}/about" in text
     assert f"{SITE}, http://localhost:3000" in text
     row = "their form {} signatures:read, signatures:write {} never used last day 31 December 2026"
@@ -111,7 +111,7 @@ def test_keys_that_have_ended_are_not_listed(
     sign_in(signed_in)
     page_text = visible(signed_in.get(PAGE))
     assert "it ends" not in page_text
-    assert "It has no live key." in page_text
+    assert "No live key. A partner" in page_text
 
 
 def test_the_list_takes_the_same_statements_however_many_partners_and_keys_there_are(
@@ -163,7 +163,7 @@ def test_a_partner_is_added_at_the_desk(signed_in: TestClient, lobby: Lobby) -> 
     made = partner_row(lobby)
     assert (made.name, made.website, made.is_public) == ("A Paper", f"{SITE}/about", True)
     assert made.allowed_origins == [SITE, "http://localhost:3000"]
-    assert "The partner is there." in visible(signed_in.get(answer.headers["Location"]))
+    assert "Partner added." in visible(signed_in.get(answer.headers["Location"]))
 
 
 def test_what_is_wrong_with_a_new_partner_is_named_and_nothing_typed_is_lost(
@@ -287,7 +287,7 @@ def test_the_page_sums_up_what_came_by_state_source_and_day(
     sign_in(signed_in)
     page = signed_in.get(f"{PAGE}/{PAPER}")
     page_text = visible(page)
-    assert "3 confirmed signatures through it" in page_text
+    assert "3 confirmed signatures through this partner" in page_text
     assert f"{PETITION} Confirmed 3 Confirmed, by source" in page_text
     assert "front-page: 2 without a source: 1" in page_text
     assert "2 July 2026: 2 1 July 2026: 1" in page_text
