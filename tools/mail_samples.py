@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from models import Keyring, MessageKind, OutboxMessage, Private
+from models import AccountEventKind, Keyring, MessageKind, OutboxMessage, Private, Role
+from services.accounts import account_mails, invitation_mails
 from services.common import times
 from services.common.tokens import Purpose, Tokens
 from services.letters import letter_mails
@@ -27,7 +28,7 @@ BASE_URL = "https://lobby.example.org"
 NOW = datetime(2026, 11, 30, 15, 0, tzinfo=UTC)
 ID = UUID(int=1 << 70)
 UNCONFIRMED = (MessageKind.CONFIRM_SIGNATURE, MessageKind.CONFIRM_LETTER)
-WEBHOOKS = warning_mails.KINDS
+TO_ORGANISERS = (*warning_mails.KINDS, *account_mails.KINDS, *invitation_mails.KINDS)
 LETTERHEAD = Letterhead("Public Health Alliance", "hello@alliance.example.org", "#8a1c4a")
 COPY = """Subject: Please sign Early Day Motion 152
 
@@ -70,6 +71,19 @@ _VALUES: dict[str, Any] = {
     "others": 2,
     "page": f"{BASE_URL}/organiser/webhooks/{ID}",
     "pages": f"{BASE_URL}/organiser/webhooks",
+    "inviter": "priya@alliance.example.org",
+    "has_account": False,
+    "role": "editor",
+    "what_role_does": invitation_mails.WHAT_ROLES_DO[Role.EDITOR],
+    "works_until": times.moment(NOW),
+    "sign_in_link": f"{BASE_URL}/sign-in",
+    "email": "priya@alliance.example.org",
+    "reset_link": f"{BASE_URL}/forgotten/{'x' * 75}",
+    "forgotten_link": f"{BASE_URL}/forgotten",
+    "change": account_mails.CHANGES[AccountEventKind.SIGNED_IN][0],
+    "sentence": account_mails.CHANGES[AccountEventKind.SIGNED_IN][1],
+    "when": times.moment(NOW),
+    "device": "Firefox on Windows",
     "campaign_link": f"{BASE_URL}/campaigns/nhs-professionals",
 }
 # What only one kind has.
@@ -89,6 +103,8 @@ _OTHER_CASES: dict[str, tuple[MessageKind, dict[str, Any]]] = {
         MessageKind.SEAT_FILLED,
         {"letter_link": "", "position": "", "reason": letter_mails.HELD_REASONS["no_variant"]},
     ),
+    "invitation_has_account": (MessageKind.INVITATION, {"has_account": True, "role": "viewer"}),
+    "account_changed_by_operator": (MessageKind.ACCOUNT_CHANGED, {"device": ""}),
     "webhook_stopped_alone": (MessageKind.WEBHOOK_STOPPED, {"others": 0, "waiting": 0}),
 }
 
@@ -115,7 +131,7 @@ def mails(
         own = sample_values() | _OF_KIND.get(kind, {}) | dict(values or {}) | changes
         if kind is MessageKind.CONFIRM_LETTER:
             own["letter_link"] = own["letter_confirm_link"]
-        make = _to_organiser if kind in WEBHOOKS else _to_supporter
+        make = _to_organiser if kind in TO_ORGANISERS else _to_supporter
         yield name, kind, make(kind, own, letterhead, context)
 
 
@@ -141,6 +157,7 @@ def _links(context: MailContext) -> dict[str, str]:
         "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, ID),
         "answer_link": context.link("letters/answer", Purpose.LETTER_ANSWER, ID),
         "letter_confirm_link": context.link("letters/confirm", Purpose.LETTER, ID),
+        "invitation_link": context.link("invitation", Purpose.INVITATION, ID),
         "letter_link": f"{BASE_URL}/campaigns/nhs-professionals/letter",
     }
 

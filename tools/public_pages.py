@@ -379,6 +379,7 @@ _OPEN = (
     PageState("broken link", at(lambda _: "/confirm/broken")),
     PageState("expired link", at(_expired)),
     PageState("sign in", at(lambda _: "/sign-in")),
+    PageState("forgotten password", at(lambda _: "/forgotten")),
 )
 STAGES = (
     Stage("open", lambda _: None, _OPEN),

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from drills.pages import serve_and_visit
+from drills.pages import Pages, serve_and_visit
 from services.assembly import Lobby
 from tests.support.browser import MARKS, chromium, on_sqlite
-from tools import public_pages
+from tools import desk_pages, public_pages
 from tools.public_pages import SCHEMES, STAGES, WIDTHS
 from web.base.errors import HEADINGS
 
@@ -37,6 +37,17 @@ def test_axe_finds_nothing_on_any_page_in_any_state(browser: Browser, lobby: Lob
     errors = {name for name, heading in report.headings.items() if heading in ERRORS}
     assert errors == {f"{name} (open)" for name in MEANT}
     assert report.headings["thank you (open)"] != report.headings["confirm (open)"]
+
+
+@on_sqlite
+def test_axe_finds_nothing_on_any_page_of_the_desk(browser: Browser, lobby: Lobby) -> None:
+    report = serve_and_visit(browser, lobby, Pages.DESK, whole=False)
+    assert report.findings == []
+    assert report.too_wide == []
+    states = sum(len(stage.pages) for stage in desk_pages.STAGES)
+    assert report.opened == len(report.headings) == states
+    errors = {name for name, heading in report.headings.items() if heading in ERRORS}
+    assert errors == {"not allowed (busy)", "not found (busy)"}
 
 
 @pytest.mark.parametrize(

@@ -104,20 +104,20 @@ def test_somebody_who_has_not_signed_writes_and_confirms_by_mail_without_scripts
 
 def sign_in(page: Page, address: str) -> None:
     page.goto(f"{address}/sign-in")
-    page.get_by_label("Email address").fill(invented_campaign.ORGANISER)
+    page.get_by_label("Email", exact=True).fill(invented_campaign.ORGANISER)
     page.get_by_label("Password").fill(ORGANISERS_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Continue").click()
 
 
-def test_an_organiser_looks_after_the_post_on_a_phone_without_scripts(
+def test_an_organiser_looks_after_letters_on_a_phone_without_scripts(
     page: Page, address: str, lobby: Lobby
 ) -> None:
     letter, _ = uncertain_letter(lobby, 0, lobby.clock())
     sign_in(page, address)
-    page.get_by_role("link", name="Post", exact=True).click()
-    page.get_by_role("button", name="Pause the post").click()
-    assert page.get_by_role("heading", name="Paused: nothing goes").is_visible()
-    page.get_by_role("button", name="Resume the post").click()
+    page.get_by_role("main").get_by_role("link", name="Letters", exact=True).click()
+    page.get_by_role("button", name="Pause letters").click()
+    assert page.get_by_role("heading", name="Paused: no letters are being sent").is_visible()
+    page.get_by_role("button", name="Resume letters").click()
     page.get_by_label("Letters an hour").fill("none")
     page.get_by_role("button", name="Save").click()
     assert page.get_by_label("Letters an hour").input_value() == "none"
@@ -129,7 +129,7 @@ def test_an_organiser_looks_after_the_post_on_a_phone_without_scripts(
     page.get_by_role("link", name="Say what became of it").click()
     assert page.url == f"{address}/organiser/letters/{letter.id}/settle"
     page.get_by_role("button", name="It was sent").click()
-    assert page.get_by_text("The letter is counted as sent.").is_visible()
+    assert page.get_by_text("We’ve counted the letter as sent.").is_visible()
 
 
 @on_sqlite
@@ -138,7 +138,7 @@ def test_an_organiser_adds_a_partner_and_makes_and_revokes_its_key_on_a_phone_wi
 ) -> None:
     sign_in(page, address)
     page.get_by_role("link", name="Partners and keys").click()
-    page.get_by_role("link", name="Add a partner").click()
+    page.get_by_role("link", name="Add a partner").first.click()
     page.get_by_label("Name", exact=True).fill("A Paper")
     page.get_by_label("Short name").fill("a-paper")
     page.get_by_label("Sites that may show your form").fill("paper.example.org")
@@ -212,14 +212,19 @@ def test_pages_of_partners_and_keys_do_not_scroll_sideways(
 
 
 @on_sqlite
-def test_the_post_of_a_campaign_does_not_scroll_sideways(
+def test_the_letters_of_a_campaign_do_not_scroll_sideways(
     browser: Browser, address: str, lobby: Lobby
 ) -> None:
     letter, _ = uncertain_letter(lobby, 0, lobby.clock())
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()
     sign_in(page, address)
-    for path in ("", f"/campaigns/{CAMPAIGN}/post", f"/letters/{letter.id}/settle"):
+    for path in (
+        "",
+        f"/campaigns/{CAMPAIGN}/letters",
+        f"/campaigns/{CAMPAIGN}/letters/answers",
+        f"/letters/{letter.id}/settle",
+    ):
         page.goto(f"{address}/organiser{path}")
         assert content_width(page) <= 320
         assert other_scripts(page) == []
@@ -242,20 +247,20 @@ def test_an_organiser_makes_and_ends_a_webhook_on_a_phone_without_scripts(
     page.get_by_role("button", name="Make it").click()
     assert page.get_by_label("Secret").input_value().startswith("whsec_")
     page.reload()
-    assert page.get_by_text("This webhook has been made already").is_visible()
+    assert page.get_by_text("made this webhook already").is_visible()
     page.get_by_role("button", name="Send a test").click()
     assert page.get_by_role("rowheader", name="webhook.test").is_visible()
     page.get_by_role("button", name="Get a new secret").click()
     assert page.get_by_label("Secret").input_value().startswith("whsec_")
-    page.get_by_role("link", name="Go on").click()
+    page.get_by_role("link", name="Continue").click()
     page.get_by_role("button", name="Disable it").click()
-    assert page.get_by_role("heading", name="Disabled: it is told nothing").is_visible()
+    assert page.get_by_role("heading", name="Disabled: we send nothing").is_visible()
     page.get_by_role("link", name="Webhooks").click()
     assert page.get_by_role("article").count() == 1, "the reload made no second"
     page.get_by_role("link", name="hooks.example.org").click()
     page.get_by_role("link", name="Delete this webhook").click()
     page.get_by_role("button", name="Delete it").click()
-    assert page.get_by_text("There are none yet").is_visible()
+    assert page.get_by_text("No webhooks yet.").is_visible()
 
 
 @on_sqlite
@@ -274,7 +279,7 @@ def test_the_pages_of_webhooks_do_not_scroll_sideways(browser: Browser, address:
     page.get_by_label("A signature counts").check()
     page.get_by_role("button", name="Make it").click()
     assert_fits()
-    page.get_by_role("link", name="Go on").click()
+    page.get_by_role("link", name="Continue").click()
     page.get_by_role("button", name="Send a test").click()
     assert_fits()
     page.get_by_role("link", name="Delete it").click()
