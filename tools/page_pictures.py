@@ -1,4 +1,4 @@
-"""Takes the pictures of the public pages in docs/pictures/.
+"""Takes the pictures of the public pages and of the desk in docs/pictures/.
 
 `python -m tools.page_pictures` serves the demonstration and writes a WebP file for each page at the
 width of a phone (390) and of a desk (1280). Long pages are cut at the bottom. `--only NAME` takes
@@ -7,6 +7,7 @@ one of them again.
 
 import argparse
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 
 from PIL import Image
@@ -16,11 +17,12 @@ from core import logs
 from core.settings import ROOT
 from main import create_app
 from services.assembly import open_lobby
-from tools import public_pages, sample_data
+from tools import desk_pages, public_pages, sample_data
 from tools.chromium import CHROMIUM, QUIET
 from tools.databases import fresh_database
+from tools.desk_pages import DeskScene
 from tools.live_service import http_server
-from tools.public_pages import STAGES, PageState, Scene
+from tools.public_pages import PageState, Scene, Stage
 from tools.settings import throwaway_settings
 
 FOLDER = ROOT / "docs" / "pictures"
@@ -43,12 +45,34 @@ NAMES = {
     "privacy": "privacy",
     "embed": "embed",
 }
-"""The file's name for each page of the first stage that has a picture."""
+"""The file's name for each public page of the first stage that has a picture."""
+DESK_NAMES = {
+    "home, new": "desk-welcome",
+    "home": "desk-home",
+    "second step, new": "desk-second-step",
+    "account": "desk-account",
+    "people": "desk-people",
+    "letters": "desk-letters",
+    "news": "desk-news",
+    "draft, campaign": "desk-step-campaign",
+    "step petition": "desk-step-petition",
+    "step motion": "desk-step-motion",
+    "step letters": "desk-step-letters",
+    "letter, built-in": "desk-letter",
+    "step look": "desk-step-look",
+    "draft, open": "desk-step-open",
+    "changed by a colleague": "desk-changed",
+    "organisation": "desk-organisation",
+    "not allowed": "desk-not-allowed",
+}
+"""The same for pages of the desk, of any stage."""
 
 
 def picture(page: Page, width: int) -> bytes:
     """Returns what the browser shows as a WebP file."""
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": width, "height": height})  # bars are at the bottom
     page.wait_for_timeout(200)  # the font replaces its fallback
     with Image.open(io.BytesIO(page.screenshot(full_page=True))) as shot:
         cut = shot.convert("RGB").crop((0, 0, width, min(shot.height, SIZES[width])))
@@ -57,19 +81,34 @@ def picture(page: Page, width: int) -> bytes:
     return written.getvalue()
 
 
-def take(browser: Browser, scene: Scene, state: PageState) -> None:
+def take(browser: Browser, scene: Scene, state: PageState, name: str) -> None:
     """Writes the pictures of one page."""
     with public_pages.visitors(browser) as page_of:
         for width in SIZES:
             page = page_of(width, "light")
             state.open(page, scene)
-            file = FOLDER / f"{NAMES[state.name]}-{width}.webp"
-            file.write_bytes(picture(page, width))
+            (FOLDER / f"{name}-{width}.webp").write_bytes(picture(page, width))
+
+
+def take_all(
+    browser: Browser,
+    scene: Scene,
+    stages: Sequence[Stage],
+    names: dict[str, str],
+    only: str | None,
+) -> None:
+    """Writes the pictures of the pages that have a name, or of the one that is asked for."""
+    for stage in stages:
+        stage.begin(scene)
+        for state in stage.pages:
+            name = names.get(state.name)
+            if name is not None and only in (None, name):
+                take(browser, scene, state, name)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tools.page_pictures", description=__doc__)
-    parser.add_argument("--only", choices=NAMES.values())
+    parser.add_argument("--only", choices=[*NAMES.values(), *DESK_NAMES.values()])
     only = parser.parse_args().only
     FOLDER.mkdir(exist_ok=True)
     logs.configure(level="CRITICAL")
@@ -82,10 +121,8 @@ def main() -> None:
         app = create_app(local, lobby=replace(lobby, settings=local))
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         with http_server(app) as address:
-            scene = Scene(lobby, address)
-            for state in STAGES[0].pages:
-                if state.name in NAMES and only in (None, NAMES[state.name]):
-                    take(browser, scene, state)
+            take_all(browser, Scene(lobby, address), public_pages.STAGES[:1], NAMES, only)
+            take_all(browser, DeskScene(lobby, address), desk_pages.STAGES, DESK_NAMES, only)
         lobby.close()
 
 

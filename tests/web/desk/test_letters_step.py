@@ -486,12 +486,12 @@ def test_points_are_saved_in_both_languages_side_by_side(
 ) -> None:
     answer = points(
         signed_in,
-        points=["One.", "", " Two. ", ""],
+        points=["One.", "", " Two\r\nlines. ", ""],
         points_welsh=["Un.", "", "", ""],
     )
     assert answer.status_code == 303
     campaign = campaign_of(lobby)
-    assert campaign.letter_points == ["One.", "Two."]
+    assert campaign.letter_points == ["One.", "Two lines."]
     assert campaign.letter_points_welsh == ["Un.", ""]
     page = signed_in.get(path())
     assert visible(page).count("Not offered in Welsh.") == 1
@@ -515,7 +515,7 @@ def test_a_wrong_point_is_said_at_its_field(
     assert page.status_code == 422
     assert f'id="{field}-error"' in page.text
     for text in (*typed["points"], *typed["points_welsh"]):
-        assert not text or f'value="{text}"' in page.text
+        assert not text or f">\n{text}</textarea>" in page.text
     assert campaign_of(lobby).letter_points == []
 
 
@@ -528,7 +528,7 @@ def test_a_colleagues_points_are_not_overwritten_unseen(
     page = signed_in.post(path(), data=mine)
     assert page.status_code == 409
     assert "Theirs. | Eu rhai." in visible(page)
-    assert 'value="Mine."' in page.text
+    assert ">\nMine.</textarea>" in page.text
     assert campaign_of(lobby).letter_points == ["Theirs."]
     again = {**mine, "version": version_on(page, "points")}
     assert signed_in.post(path(), data=again).status_code == 303

@@ -1,5 +1,6 @@
 """The points that writers choose from, in English and Welsh side by side."""
 
+import re
 from datetime import datetime
 from itertools import zip_longest
 
@@ -79,9 +80,14 @@ def _pair(english: str, welsh: str, place: int) -> tuple[str, str]:
         message = "Write this point in English too."
         raise Invalid.field(f"points-{place}", "too_short", message)
     return (
-        texts.line(english, f"points-{place}", longest=LONGEST_POINT),
-        texts.line(welsh, f"points_welsh-{place}", longest=LONGEST_POINT, shortest=0),
+        texts.line(_joined(english), f"points-{place}", longest=LONGEST_POINT),
+        texts.line(_joined(welsh), f"points_welsh-{place}", longest=LONGEST_POINT, shortest=0),
     )
+
+
+def _joined(text: str) -> str:
+    """Returns a text on one line: the field has two."""
+    return re.sub(r"[\r\n]+", " ", text)
 
 
 def _as_text(pairs: list[tuple[str, str]]) -> dict[str, str]:
