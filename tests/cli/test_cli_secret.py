@@ -27,7 +27,13 @@ NOT_THE_KEY = (
 # They do not open the database: one asks Parliament, one reads a copy, one only prints.
 OTHERS = {("motions", "search"), ("restore",), ("secret", "create"), ("config", "show")}
 # Values for what a command needs, where a word will not do.
-WORDS = {"file": "FILE", "logs": "FILE", "scope": "signatures:read", "starts": "2026-01-01"}
+WORDS = {
+    "file": "FILE",
+    "logs": "FILE",
+    "scope": "signatures:read",
+    "starts": "2026-01-01",
+    "role": "editor",
+}
 # What they need of several options.
 CHANGES = {
     ("organisation", "change"): ("--website", "https://union.example.org"),

@@ -32,11 +32,9 @@ def served(lobby: Lobby, port: int) -> Iterator[str]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Yields a headless browser, which scrolls at once: a click never meets a moving page."""
+    """Yields a headless browser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*QUIET, "--force-prefers-reduced-motion"]
-        )
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         browser.close()
 

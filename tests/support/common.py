@@ -1,7 +1,8 @@
 """A clock to set, mails to read, and names of the demonstration."""
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -112,6 +113,14 @@ def html_of(message: EmailMessage) -> str:
 def types_of(message: EmailMessage) -> list[str]:
     """Returns the types of a mail's parts, in their order."""
     return [part.get_content_type() for part in message.walk() if not part.is_multipart()]
+
+
+def soon(condition: Callable[[], bool]) -> None:
+    """Waits up to 30 seconds for something that another thread is about to do."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.001)
 
 
 def token_in(message: EmailMessage, path: str) -> str:

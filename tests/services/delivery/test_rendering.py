@@ -3,6 +3,7 @@
 from collections import Counter
 
 from models import MessageKind
+from services.accounts import account_mails, invitation_mails
 from services.letters import letter_mails, letter_requests
 from services.signatures import signature_mails
 from services.webhooks import warning_mails
@@ -19,6 +20,8 @@ def test_every_kind_of_message_is_made_by_one_function() -> None:
             *letter_mails.SENT_KINDS,
             *letter_requests.KINDS,
             *warning_mails.KINDS,
+            *account_mails.KINDS,
+            *invitation_mails.KINDS,
         ]
     )
     assert kinds == Counter(MessageKind)

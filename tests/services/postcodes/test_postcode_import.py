@@ -14,6 +14,7 @@ from models.postcode import PostcodeStatus
 from services.errors import Invalid, Unavailable
 from services.postcodes.directory import CurrentDirectory, PostcodeDirectory
 from services.postcodes.ons_import import ConstituencyFacts, ImportSummary, import_postcodes
+from tests.support.common import soon
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 
@@ -451,6 +452,8 @@ def test_imports_replace_the_directory_under_a_running_service(source: Path, tar
         thread.start()
     for number in range(12):
         import_postcodes(source, target, northern_ireland=number % 2 == 0)
+        # Nothing waits for a disk here: imports could be over before the threads have looked twice.
+        soon(lambda: len(seen) > min(number, 1) or bool(failures))  # noqa: B023 - called at once
     done.set()
     for thread in threads:
         thread.join()
