@@ -184,7 +184,23 @@ DELIVERIES = {
     DeliveryState.FAILED: "Failed",
     DeliveryState.HELD: "Held",
 }
-FIELDS = {"token": "The link", "after": "The page", "sort": "Order"}
+FIELDS = {
+    "token": "The link",
+    "after": "The page",
+    "sort": "Order",
+    # Those of the builder, by the labels that its steps show.
+    "hero_line": "First line of the page",
+    "body": "Why it matters",
+    "action": "What you ask for",
+    "addressed_to": "Whom you ask",
+    "background": "What the petition says",
+    "closes_on": "Last day for signing",
+    "closes_time": "Time on that day",
+    "purpose": "What the motion asks for",
+    "purpose_welsh": "The same in Welsh",
+    "alt": "What it shows",
+    "credit": "Who made it",
+}
 
 
 def number(value: int) -> str:
