@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,24 +26,13 @@ from services.parliament.standing import Role, Standing
 from services.parliament_sync import leases
 from services.tallies import seat_table
 from services.tallies.seat_table import Tally, TallyRow
-from tests.support.common import REAL_DATA, Clock, import_real_members, needs_real_data
+from tests.support.common import Clock, import_real_members, needs_real_data
 from tests.support.outside.motions_api import Parliament, serving
+from tools.real_parliament import MOTION, recorded_at, recordings
 
 pytestmark = [needs_real_data, pytest.mark.real_data, pytest.mark.slow]
-HISTORY = REAL_DATA / "edm" / "65938-history"
-MOTION = 65938
 A_SITTING_DAY = datetime(2026, 9, 3, 9, 0, tzinfo=UTC)
 PATIENCE = 30.0
-
-
-def recordings() -> list[Path]:
-    return sorted(HISTORY.glob("*.json"))
-
-
-def recorded_at(file: Path) -> datetime:
-    """Returns the time in the file's name, which is local and has a UTC offset."""
-    moment = file.name.partition("_")[0]
-    return datetime.strptime(f"{moment[:-4]}+{moment[-4:]}", "%Y-%m-%dT%H%M%S%z").astimezone(UTC)
 
 
 @pytest.fixture

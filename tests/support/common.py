@@ -17,10 +17,9 @@ from sqlmodel import SQLModel, select
 import worker
 from services.assembly import Lobby
 from services.demonstration import invented_campaign
-from services.parliament import constituencies, members
-from tools import settings
+from tools import real_parliament, settings
 
-REAL_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+REAL_DATA = real_parliament.DATA
 # That of the drills too: they start servers on databases of the tests.
 SECRET = settings.SECRET
 # The demonstration's own works only on loopback, and the tests' service is at http://testserver.
@@ -90,10 +89,8 @@ def rows_of(lobby: Lobby, tables: Sequence[type[SQLModel]]) -> dict[str, list[di
 
 def import_real_members(lobby: Lobby) -> None:
     """Imports the 650 seats and their members from the real files."""
-    today = lobby.clock().date()
     with lobby.database.write() as session:
-        constituencies.import_csv(session, REAL_DATA / "parliament" / "constituencies.csv")
-        members.import_csv(session, REAL_DATA / "parliament" / "mps.csv", today=today)
+        real_parliament.load_members(session, lobby.clock())
 
 
 def text_of(message: EmailMessage) -> str:
