@@ -61,8 +61,8 @@ def build(lobby: Lobby) -> World:
     """Adds the other organisation, and to both what the demonstration lacks."""
     with lobby.database.write() as session:
         organisations.create(session, name=f"{MARKER} Society", slug=OTHERS, now=lobby.clock())
-    ours = _side(lobby, invented_campaign.about().organisation, "our", "Our")
-    theirs = _side(lobby, OTHERS, "their", MARKER)
+    ours = add_side(lobby, invented_campaign.about().organisation, "our", "Our")
+    theirs = add_side(lobby, OTHERS, "their", MARKER)
     ours |= {"campaign": CAMPAIGN, "petition_slug": PETITION}
     with lobby.database.read() as session:
         ids = {str(organisations.by_slug(session, OTHERS).id)}
@@ -72,7 +72,7 @@ def build(lobby: Lobby) -> World:
 def value_of(values: Values, path: str, name: str) -> str:
     """Returns the value of a parameter of a path. A `slug` is that of what the path is about.
 
-    Raises KeyError for one that has no value yet: add it in `_side`.
+    Raises KeyError for one that has no value yet: add it in `add_side`.
     """
     if name != "slug":
         return values[name]
@@ -112,7 +112,7 @@ def _is_id(text: str) -> bool:
         return False
 
 
-def _side(lobby: Lobby, organisation: str, slug: str, text: str) -> Values:
+def add_side(lobby: Lobby, organisation: str, slug: str, text: str) -> Values:
     """Adds one object of each kind to an organisation; returns the parameters that name them."""
     email = f"{slug}-colleague@{text}.example.org"
     colleague = add_organiser(lobby, Role.OWNER, organisation=organisation, email=email)
