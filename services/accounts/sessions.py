@@ -5,14 +5,17 @@ The cookie holds 32 random bytes; the row holds their hash, so that a dump signs
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, delete, select
 
 from models import Organiser, OrganiserSession, SecondStep
+from models.base import UtcDateTime
 
 IDLE = timedelta(hours=12)
 HALF = timedelta(minutes=15)
@@ -29,6 +32,11 @@ class SignedIn:
     organiser: Organiser
     session: OrganiserSession
     has_second_step: bool
+
+    @property
+    def is_half(self) -> bool:
+        """Returns whether the session still needs the second step."""
+        return self.has_second_step and self.session.second_step_at is None
 
 
 def begin(
@@ -64,14 +72,28 @@ def of_token(session: Session, token: str, *, now: datetime) -> SignedIn | None:
     A session that still needs the second step is none.
     """
     found = _found(session, token, now)
-    return found if found and not _is_half(found) else None
+    return found if found and not found.is_half else None
 
 
 def half_of_token(session: Session, token: str, *, now: datetime) -> SignedIn | None:
     """Returns who has given a password, and needs the second step now; None for all others."""
     found = _found(session, token, now)
-    is_live = found is not None and _is_half(found) and found.session.created_at > now - HALF
+    is_live = found is not None and found.is_half and found.session.created_at > now - HALF
     return found if is_live else None
+
+
+def values_of(token: str, *, now: datetime) -> dict[str, Any]:
+    """Returns the values of the parameters of `OF_TOKEN`."""
+    return {
+        "token_hash": hash_of(token),
+        "seen_after": now - IDLE,
+        "created_after": now - LONGEST,
+    }
+
+
+def of_row(row: Sequence[Any] | None) -> SignedIn | None:
+    """Returns who is signed in by a row of `OF_TOKEN`, further columns aside."""
+    return SignedIn(row[1], row[0], row[2] is not None) if row else None
 
 
 def complete(session: Session, session_id: UUID, *, now: datetime) -> None:
@@ -90,7 +112,7 @@ def of_organiser(session: Session, organiser_id: UUID, *, now: datetime) -> list
         .outerjoin(SecondStep, _needs_code())
         .where(
             OrganiserSession.organiser_id == organiser_id,
-            _is_live(now),
+            _is_live(now - IDLE, now - LONGEST),
             sa.or_(
                 col(SecondStep.organiser_id).is_(None),
                 col(OrganiserSession.second_step_at).is_not(None),
@@ -136,18 +158,7 @@ def hash_of(token: str) -> bytes:
 
 
 def _found(session: Session, token: str, now: datetime) -> SignedIn | None:
-    statement = (
-        select(OrganiserSession, Organiser, SecondStep.confirmed_at)
-        .join(Organiser, col(Organiser.id) == OrganiserSession.organiser_id)
-        .outerjoin(SecondStep, _needs_code())
-        .where(OrganiserSession.token_hash == hash_of(token), _is_live(now))
-    )
-    found = session.exec(statement).first()
-    return SignedIn(found[1], found[0], found[2] is not None) if found else None
-
-
-def _is_half(found: SignedIn) -> bool:
-    return found.has_second_step and found.session.second_step_at is None
+    return of_row(session.execute(OF_TOKEN, values_of(token, now=now)).first())
 
 
 def _needs_code() -> sa.ColumnElement[bool]:
@@ -157,7 +168,22 @@ def _needs_code() -> sa.ColumnElement[bool]:
     )
 
 
-def _is_live(now: datetime) -> sa.ColumnElement[bool]:
+def _is_live(seen_after: Any, created_after: Any) -> sa.ColumnElement[bool]:
     return sa.and_(
-        col(OrganiserSession.seen_at) > now - IDLE, col(OrganiserSession.created_at) > now - LONGEST
+        col(OrganiserSession.seen_at) > seen_after, col(OrganiserSession.created_at) > created_after
     )
+
+
+OF_TOKEN = (
+    sa.select(OrganiserSession, Organiser, col(SecondStep.confirmed_at))
+    .join(Organiser, col(Organiser.id) == OrganiserSession.organiser_id)
+    .outerjoin(SecondStep, _needs_code())
+    .where(
+        col(OrganiserSession.token_hash) == sa.bindparam("token_hash"),
+        _is_live(
+            sa.bindparam("seen_after", type_=UtcDateTime()),
+            sa.bindparam("created_after", type_=UtcDateTime()),
+        ),
+    )
+)
+"""SQL for the session of a token that has not ended, with the values of `values_of`."""

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from models import Campaign, Organisation, Picture, PictureFile
@@ -51,6 +52,15 @@ def of_organisations(session: Session, organisations: Collection[Organisation]) 
     }
 
 
+def of_row(
+    organisation: Organisation, digest: str | None, width: int | None, height: int | None
+) -> Face:
+    """Returns the face of an organisation whose logo a statement found by `IS_LOGO`, if any."""
+    if digest is None or width is None or height is None:
+        return _face(organisation, None)
+    return _face(organisation, _logo(digest, width, height))
+
+
 def _face(organisation: Organisation, logo: tuple[str, int] | None) -> Face:
     return Face(
         slug=organisation.slug,
@@ -85,6 +95,17 @@ def _logos(session: Session, organisation_ids: Collection[UUID]) -> dict[UUID, t
         )
     )
     return {
-        owner: (digest, max(1, round(width * LOGO_HEIGHT / height)))
+        owner: _logo(digest, width, height)
         for owner, digest, width, height in session.exec(statement)
     }
+
+
+def _logo(digest: str, width: int, height: int) -> tuple[str, int]:
+    """Returns the digest, and the width at which it is shown."""
+    return digest, max(1, round(width * LOGO_HEIGHT / height))
+
+
+IS_LOGO = sa.and_(
+    col(Picture.organisation_id) == Organisation.id, col(Picture.campaign_id).is_(None)
+)
+"""SQL condition on a picture, of which there is one in one width."""

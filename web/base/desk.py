@@ -23,13 +23,13 @@ from models import Campaign, Organisation, Organiser, Role
 from services.accounts import sessions
 from services.accounts.sessions import SignedIn
 from services.assembly import Lobby
-from services.campaigns import campaigns
 from services.common import texts
-from services.errors import Forbidden, Invalid, NotFound
-from services.organisations import faces, organisations
+from services.errors import Forbidden, Invalid
 from services.organisations.faces import Face
+from services.views.desk import frames
+from services.views.desk.frames import Frame
 from web.base import form_tokens, kept, rendering
-from web.base.dependencies import cookie_name, signed_in
+from web.base.dependencies import cookie_name
 
 _RANKS = (Role.VIEWER, Role.EDITOR, Role.OWNER)
 _READING = ("GET", "HEAD")
@@ -56,6 +56,7 @@ class Desk:
     face: Face
     session_id: UUID
     form_token: str
+    has_demonstration: bool
     campaign: Campaign | None = None
     second_step_due_at: datetime | None = None
 
@@ -79,7 +80,14 @@ class Desk:
     ) -> HTMLResponse:
         """Renders a page of the desk, which no cache keeps."""
         return rendering.page(
-            template, session, status=status, is_private=True, face=self.face, desk=self, **values
+            template,
+            session,
+            status=status,
+            is_private=True,
+            face=self.face,
+            is_demonstration=self.has_demonstration,
+            desk=self,
+            **values,
         )
 
 
@@ -88,8 +96,7 @@ def of_request(request: Request, lobby: Lobby, session: Session) -> Desk | None:
 
     None for nobody, and for somebody who must set up their second step first.
     """
-    found = signed_in(request, lobby, session)
-    desk = _desk(request, lobby, session, found) if found else None
+    desk = _desk(request, lobby, _frame(request, lobby, session))
     return None if desk and _needs_second_step(desk, lobby) else desk
 
 
@@ -146,23 +153,32 @@ def _load(request: Request, lobby: Lobby) -> Desk | None:
     # The session is closed before the route opens its own: a request holds one connection at a
     # time.
     with lobby.database.read() as session:
-        found = signed_in(request, lobby, session)
-        desk = _desk(request, lobby, session, found) if found else None
-    if found and desk:
-        _note_visit(lobby, found, desk.campaign if request.method in _READING else None)
+        frame = _frame(request, lobby, session)
+    desk = _desk(request, lobby, frame)
+    if frame and desk:
+        is_reading = request.method in _READING
+        _note_visit(lobby, frame.signed_in, desk.campaign if is_reading else None)
     return desk
 
 
-def _desk(request: Request, lobby: Lobby, session: Session, found: SignedIn) -> Desk:
-    token = request.cookies[cookie_name(lobby.settings)]
-    organisation = organisations.get(session, found.organiser.organisation_id)
+def _frame(request: Request, lobby: Lobby, session: Session) -> Frame | None:
+    token = request.cookies.get(cookie_name(lobby.settings))
+    slug = _slug_in(request)
+    return frames.of_token(session, token, slug=slug, now=lobby.clock()) if token else None
+
+
+def _desk(request: Request, lobby: Lobby, frame: Frame | None) -> Desk | None:
+    if frame is None:
+        return None
+    found, organisation = frame.signed_in, frame.organisation
     return Desk(
         organiser=found.organiser,
         organisation=organisation,
-        face=faces.of_organisation(session, organisation),
+        face=frame.face,
         session_id=found.session.id,
-        form_token=form_tokens.of_session(token),
-        campaign=_campaign(request, session, found),
+        form_token=form_tokens.of_session(request.cookies[cookie_name(lobby.settings)]),
+        has_demonstration=frame.has_demonstration,
+        campaign=frame.campaign,
         second_step_due_at=_second_step_due_at(lobby, organisation, found),
     )
 
@@ -180,15 +196,13 @@ def _second_step_due_at(
     return found.organiser.second_step_due_at or found.organiser.created_at
 
 
-def _campaign(request: Request, session: Session, found: SignedIn) -> Campaign | None:
-    """Returns the campaign of the address if it is the organisation's, or the last one."""
+def _slug_in(request: Request) -> str | None:
+    """Returns the well-formed slug of a campaign in an address below those of campaigns."""
     slug = request.path_params.get("slug")
     if slug and request.url.path.startswith(_CAMPAIGN_PAGES):
-        organisation_id = found.organiser.organisation_id
-        with suppress(Invalid, NotFound):  # the route says so
-            return campaigns.own(session, texts.slug(slug), organisation_id=organisation_id)
-    last = found.session.campaign_id
-    return campaigns.get(session, last) if last else None
+        with suppress(Invalid):  # the route says so
+            return texts.slug(slug)
+    return None
 
 
 def _note_visit(lobby: Lobby, found: SignedIn, campaign: Campaign | None) -> None:

@@ -36,15 +36,19 @@ def page(
     status: int = 200,
     is_private: bool = False,
     face: Face | None = None,
+    is_demonstration: bool | None = None,
     **values: Any,
 ) -> HTMLResponse:
     """Renders a template as a response.
 
-    Without a session, the page cannot show the banner of the demonstration. A private page is
-    never cached. `face` is the organisation whose page it is.
+    A private page is never cached. `face` is the organisation whose page it is. With
+    `is_demonstration` the page shows the banner of the demonstration; without a value it asks the
+    session, and shows none where there is no session either.
     """
+    if is_demonstration is None:
+        is_demonstration = session is not None and organisations.has_demonstration(session)
     values["face"] = face
-    values["is_demonstration"] = session is not None and organisations.has_demonstration(session)
+    values["is_demonstration"] = is_demonstration
     values["is_private"] = is_private
     headers = {"Cache-Control": "no-store"} if is_private else {}
     html = _environment().get_template(template).render(values)
