@@ -4,6 +4,7 @@ One rule feeds the list beside each step, the signs of the steps, the home of th
 refusal to open. Campaigns that are opened through the API need none of this.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from models import (
     Campaign,
     CampaignMotion,
     Constituency,
+    LetterVariant,
     Membership,
     Organisation,
     Organiser,
@@ -113,7 +115,7 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Readi
 def of_campaigns(
     session: Session, campaigns: Sequence[Campaign], *, now: datetime
 ) -> dict[UUID, Readiness]:
-    """Returns the same for several campaigns, in two statements."""
+    """Returns the same for several campaigns, in one statement."""
     facts = _facts(session, campaigns, now)
     return {campaign.id: Readiness(_points(campaign, facts[campaign.id])) for campaign in campaigns}
 
@@ -146,12 +148,18 @@ def _is_translated(campaign: Campaign) -> bool:
 
 
 def _facts(session: Session, campaigns: Sequence[Campaign], now: datetime) -> dict[UUID, _Facts]:
-    ids = [campaign.id for campaign in campaigns]
-    incomplete = variants.incomplete_among(session, ids)
-    values = {"ids": ids, "now": now, "today": now.date()}
+    values = {"ids": [campaign.id for campaign in campaigns], "now": now, "today": now.date()}
+    has: dict[UUID, list[bool]] = {}
+    letters: defaultdict[UUID, list[LetterVariant]] = defaultdict(list)
+    for campaign_id, *found, letter in session.execute(_HAS, values):
+        has[campaign_id] = found
+        if letter is not None:
+            letters[campaign_id].append(letter)
     return {
-        campaign_id: _Facts(*map(bool, (*has, campaign_id not in incomplete)))
-        for campaign_id, *has in session.connection().execute(_HAS, values)
+        campaign_id: _Facts(
+            *map(bool, (*found, not variants.leave_out_members(letters[campaign_id])))
+        )
+        for campaign_id, found in has.items()
     }
 
 
@@ -165,7 +173,7 @@ _OWNERS = (
     .correlate(Campaign)
     .scalar_subquery()
 )
-# In the order of the fields of `_Facts`.
+# In the order of the fields of `_Facts`, with one row for each of the campaign's own letters.
 _HAS = (
     sa.select(
         col(Campaign.id),
@@ -189,7 +197,10 @@ _HAS = (
             col(Membership.starts_on) <= _TODAY,
             sa.or_(col(Membership.ends_on).is_(None), col(Membership.ends_on) > _TODAY),
         ),
+        LetterVariant,
     )
     .join(Organisation, col(Organisation.id) == Campaign.organisation_id)
+    .outerjoin(LetterVariant, col(LetterVariant.campaign_id) == Campaign.id)
     .where(col(Campaign.id).in_(sa.bindparam("ids", expanding=True)))
+    .order_by(col(Campaign.id), col(LetterVariant.position))
 )

@@ -55,19 +55,28 @@ def positions(
     return by_member(session.exec(statement))
 
 
-def signed_earlier(session: Session, campaign_id: UUID) -> set[int]:
-    """Returns the members whose names are on an earlier motion of the campaign."""
+def signed_earlier(
+    session: Session, campaign_id: UUID, *, member_ids: Collection[int] | None = None
+) -> dict[int, str]:
+    """Returns the members whose names are on an earlier motion of the campaign, with its number.
+
+    The number is that of the newest such motion. Only those of `member_ids` where given.
+    """
     statement = (
-        select(MotionSignatory.member_id)
+        select(MotionSignatory.member_id, Motion.number)
         .join(CampaignMotion, col(CampaignMotion.motion_id) == MotionSignatory.motion_id)
+        .join(Motion, col(Motion.id) == MotionSignatory.motion_id)
         .where(
             CampaignMotion.campaign_id == campaign_id,
             ~col(CampaignMotion.is_current),
             ~col(CampaignMotion.is_amendment),
             ~col(MotionSignatory.is_withdrawn),
         )
+        .order_by(col(Motion.tabled_on), col(Motion.id))
     )
-    return set(session.exec(statement))
+    if member_ids is not None:
+        statement = statement.where(col(MotionSignatory.member_id).in_(member_ids))
+    return dict(session.exec(statement).all())  # the last one of a member wins: the newest
 
 
 def position_of_member(session: Session, motion_id: int, member_id: int) -> Position:

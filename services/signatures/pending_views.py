@@ -3,7 +3,6 @@
 They are in lists once they are sorted. What does not open is left out and logged by its id.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -84,23 +83,6 @@ def conditions(petition_id: UUID, *, since: datetime | None) -> list[sa.ColumnEl
     return found if since is None else [*found, _submission.c.received_at >= since]
 
 
-def count_by_petition(session: Session, petition_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Returns the number of sorted submissions by petition, in one statement.
-
-    A count stops at `MOST_COUNTED` + 1, so that a page is fast however many there are.
-    """
-    limited = (
-        sa.select(_submission.c.id)
-        .where(_submission.c.petition_id == _petition.c.id, IS_SORTED)
-        .limit(MOST_COUNTED + 1)
-        .correlate(_petition)
-        .subquery()
-    )
-    count = sa.select(sa.func.count()).select_from(limited).scalar_subquery()
-    statement = sa.select(_petition.c.id, count).where(_petition.c.id.in_(petition_ids))
-    return {row[0]: row[1] for row in session.connection().execute(statement)}
-
-
 def _opened(row: Any, keyring: Keyring) -> PendingSignature | None:
     try:
         _, contents = payload.open_sealed(row.sealed, keyring)
@@ -120,3 +102,22 @@ def _opened(row: Any, keyring: Keyring) -> PendingSignature | None:
         signed_at=row.received_at,
         provenance=contents.provenance,
     )
+
+
+_limited = (
+    sa.select(_submission.c.id)
+    .where(_submission.c.petition_id == _petition.c.id, IS_SORTED)
+    .limit(sa.bindparam("most_unconfirmed", type_=sa.Integer))
+    .correlate(_petition)
+    .subquery()
+)
+COUNT = sa.select(sa.func.count()).select_from(_limited).scalar_subquery()
+"""SQL for the number of sorted submissions of a petition, with the values of `count_values`."""
+
+
+def count_values() -> dict[str, int]:
+    """Returns the values of the parameters of `COUNT`.
+
+    The count stops at `MOST_COUNTED` + 1, so that a page is fast however many there are.
+    """
+    return {"most_unconfirmed": MOST_COUNTED + 1}

@@ -4,7 +4,7 @@ The numbers come from the counters that `services/tallies/counts.py` maintains.
 """
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -235,7 +235,7 @@ def _row(
     positions: dict[int, Position],
     signatures: dict[str, int],
     letters: dict[str, tuple[int, int]],
-    earlier: set[int],
+    earlier: Collection[int],
     replies: dict[int, VerifiedReply],
 ) -> TallyRow:
     position = seats.seat_position(seat, positions)

@@ -8,16 +8,16 @@ from sqlmodel import Session, col, func, select
 
 from models import (
     Campaign,
-    CampaignMotion,
     LetterTally,
     Motion,
-    MotionSignatory,
     Organisation,
     Petition,
     PetitionTally,
 )
 from services.letters.drafting.composing import LetterFacts
 from services.letters.kinds.conditions import MemberProfile
+from services.letters.kinds.coverage import SittingMember
+from services.parliament import motions
 from services.parliament.seats import Seat
 from services.parliament.standing import Eligibility, Position
 
@@ -43,7 +43,8 @@ def backgrounds(
     """Looks up several seats in a fixed number of statements; returns them by constituency code."""
     codes = [seat.constituency.code for seat in seats]
     organisation = session.get_one(Organisation, campaign.organisation_id).name
-    earlier = _earlier(session, campaign.id, [seat.member.id for seat in seats if seat.member])
+    member_ids = [seat.member.id for seat in seats if seat.member]
+    earlier = motions.signed_earlier(session, campaign.id, member_ids=member_ids)
     signatures = _signatures(session, campaign.id, codes)
     letters = _letters(session, campaign.id, motion.id, codes)
     return {
@@ -55,6 +56,19 @@ def backgrounds(
         )
         for seat in seats
     }
+
+
+def background_of(
+    session: Session, organisation: Organisation, campaign: Campaign, found: SittingMember
+) -> Background:
+    """Returns the background of an MP of whom all but the signatures is known, in one statement."""
+    code = found.seat.constituency.code
+    return Background(
+        organisation=organisation.name,
+        earlier_motion_number=found.earlier_motion_number,
+        signatures=_signatures(session, campaign.id, [code]).get(code, 0),
+        letters=found.profile.letters,
+    )
 
 
 def profile_of(
@@ -98,26 +112,6 @@ def purpose_of(campaign: Campaign, locale: str) -> str:
     """Returns what the motion asks for, without a full stop; empty if not known in the language."""
     purpose = campaign.purpose_welsh if locale == "cy" else campaign.purpose
     return purpose.strip().rstrip(".").rstrip()
-
-
-def _earlier(
-    session: Session, campaign_id: UUID, member_ids: Collection[int]
-) -> dict[int, str | None]:
-    """Returns the number of the newest earlier motion of the campaign that each member signed."""
-    statement = (
-        select(MotionSignatory.member_id, Motion.number)
-        .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
-        .join(MotionSignatory, col(MotionSignatory.motion_id) == Motion.id)
-        .where(
-            CampaignMotion.campaign_id == campaign_id,
-            ~col(CampaignMotion.is_current),
-            ~col(CampaignMotion.is_amendment),
-            col(MotionSignatory.member_id).in_(member_ids),
-            ~col(MotionSignatory.is_withdrawn),
-        )
-        .order_by(col(Motion.tabled_on), col(Motion.id))
-    )
-    return dict(session.exec(statement).all())  # the last one of a member wins: the newest
 
 
 def _signatures(session: Session, campaign_id: UUID, codes: Collection[str]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from services.campaigns import campaigns
 from services.errors import Conflict, NotFound
 from services.letters.drafting import composing, facts
 from services.letters.drafting.composing import LetterFacts
+from services.letters.drafting.facts import Background
 from services.letters.kinds.conditions import MemberProfile, Variant, choose, every_kind
 from services.letters.kinds.coverage import SittingMember
 from services.letters.kinds.variant_texts import LOCALES
@@ -93,8 +94,9 @@ def of_member(
 
 
 def of_sitting_member(
-    session: Session,
+    background: Background,
     campaign: Campaign,
+    motion: Motion | None,
     variants: Sequence[Variant],
     found: SittingMember,
     *,
@@ -102,13 +104,13 @@ def of_sitting_member(
 ) -> Preview:
     """Previews the letter to an MP as a draft begins, with marks for what its writer adds.
 
-    A campaign without a motion shows dots in place of its number.
+    `background` is that of the MP (`facts.background_of`). A campaign without a motion shows dots
+    in place of its number.
     """
-    motion = campaigns.motion_of(session, campaign.id) or _NO_MOTION
-    background = facts.background(session, campaign, motion, found.seat)
 
     def facts_in(locale: str) -> LetterFacts:
-        values = facts.facts_of(campaign, motion, found.seat, background, locale=locale)
+        shown = motion or _NO_MOTION
+        values = facts.facts_of(campaign, shown, found.seat, background, locale=locale)
         return _marked(values, campaign, variants, found.profile)
 
     return of_profile(variants, found.profile, facts_in, locale=locale)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from models import Campaign, CampaignMotion, LetterTally
+from models import Campaign, LetterTally, Motion
 from services.letters.kinds.conditions import MemberProfile, Variant, choose
 from services.parliament import motions, seats
 from services.parliament.seats import Seat
@@ -30,10 +30,14 @@ class MemberKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SittingMember:
-    """A seat with its member, and what the conditions of letters compare of them."""
+    """A seat with its member, and what the conditions of letters compare of them.
+
+    `earlier_motion_number` is that of the newest earlier motion of the campaign with their name.
+    """
 
     seat: Seat
     profile: MemberProfile
+    earlier_motion_number: str | None = None
 
     @property
     def kind(self) -> MemberKind:
@@ -76,19 +80,15 @@ def kind_of(profile: MemberProfile) -> MemberKind:
 
 
 def sitting_members(
-    session: Session, campaign: Campaign, *, now: datetime
+    session: Session, campaign: Campaign, motion: Motion | None, *, now: datetime
 ) -> tuple[SittingMember, ...]:
-    """Returns all MPs by seat, with their position on the campaign's current motion.
+    """Returns all MPs by seat, with their position on `motion`, the campaign's current one.
 
     Without a motion nobody has signed.
     """
-    current = select(CampaignMotion.motion_id).where(
-        CampaignMotion.campaign_id == campaign.id, col(CampaignMotion.is_current)
-    )
-    motion_id = session.exec(current).first()
-    positions = motions.positions(session, motion_id) if motion_id is not None else {}
+    positions = motions.positions(session, motion.id) if motion else {}
     earlier = motions.signed_earlier(session, campaign.id)
-    letters = _letters(session, campaign, motion_id) if motion_id is not None else {}
+    letters = _letters(session, campaign, motion.id) if motion else {}
     members = []
     for seat in seats.all_seats(
         session, today=now.date(), organisation_id=campaign.organisation_id
@@ -105,7 +105,7 @@ def sitting_members(
             signed_earlier=seat.member.id in earlier,
             letters=letters.get(seat.constituency.code, 0),
         )
-        members.append(SittingMember(seat, profile))
+        members.append(SittingMember(seat, profile, earlier.get(seat.member.id)))
     return tuple(members)
 
 

@@ -1,7 +1,6 @@
 """The kinds of letter of a campaign: its own, or the built-in ones if it has none."""
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from models import Campaign, LetterAct, LetterVariant
 from models.base import table_of
+from services.campaigns import campaigns
 from services.errors import Conflict, FieldError, Invalid
 from services.letters.kinds import coverage, variant_texts
 from services.letters.kinds.conditions import Conditions, Variant
@@ -48,13 +48,12 @@ def of_campaign(session: Session, campaign_id: UUID) -> Variants:
     return Variants(tuple(_variant_of(row) for row in rows), is_built_in=False)
 
 
-def incomplete_among(session: Session, campaign_ids: Collection[UUID]) -> set[UUID]:
-    """Returns the campaigns whose own kinds of letter leave out some members, in one statement."""
-    statement = select(LetterVariant).where(col(LetterVariant.campaign_id).in_(campaign_ids))
-    own: defaultdict[UUID, list[Variant]] = defaultdict(list)
-    for row in session.exec(statement.order_by(col(LetterVariant.position))):
-        own[row.campaign_id].append(_variant_of(row))
-    return {campaign_id for campaign_id, found in own.items() if not _is_complete(found)}
+def leave_out_members(rows: Sequence[LetterVariant]) -> bool:
+    """Returns whether a campaign's own kinds of letter, in their order, suit some members not.
+
+    Without any, the campaign uses the built-in ones, which suit all.
+    """
+    return bool(rows) and not _is_complete([_variant_of(row) for row in rows])
 
 
 def save(
@@ -151,7 +150,8 @@ def _left_out(
     session: Session, campaign: Campaign, variants: Sequence[Variant], now: datetime
 ) -> list[str]:
     """Returns today's members without a letter by seat, except those who withdrew their names."""
-    members = coverage.sitting_members(session, campaign, now=now)
+    motion = campaigns.motion_of(session, campaign.id)
+    members = coverage.sitting_members(session, campaign, motion, now=now)
     return [
         f"{found.seat.member.name} ({found.seat.constituency.name})"
         for found in coverage.of_members(variants, members).left_out

@@ -289,7 +289,7 @@ def test_names_under_an_amendment_are_not_those_of_an_earlier_motion(
         assert motions.signed_earlier(session, campaign_id)
     put(client, key, KNOWN, "amendment")
     with lobby.database.read() as session:
-        assert motions.signed_earlier(session, campaign_id) == set()
+        assert motions.signed_earlier(session, campaign_id) == {}
 
 
 @contextmanager

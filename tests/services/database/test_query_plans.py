@@ -40,7 +40,6 @@ from services.signatures import (
     keyed,
     known_signers,
     mail_links,
-    pending_views,
     signature_exports,
     signature_lists,
     signature_mails,
@@ -188,7 +187,7 @@ def know_signers(session: Session, lobby: Lobby) -> None:
 
 
 def list_signatures(session: Session, lobby: Lobby) -> None:
-    """Lists signatures and submissions with every combination of filters, and counts them."""
+    """Lists signatures and submissions with every combination of filters."""
     petition = petitions.public(session, PETITION)
     for state in (None, SignatureState.PENDING, SignatureState.CONFIRMED):
         for since in (None, lobby.clock()):
@@ -202,7 +201,6 @@ def list_signatures(session: Session, lobby: Lobby) -> None:
                     limit=101,
                     keyring=lobby.keyring,
                 )
-    pending_views.count_by_petition(session, [petition.id])
 
 
 def export_pending(_session: Session, lobby: Lobby) -> None:

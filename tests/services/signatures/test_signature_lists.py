@@ -29,6 +29,7 @@ from services.signatures import pending_views, signature_lists
 from services.signatures.recording import ImportOrigin, SignatureRequest
 from services.submissions import intake, payload
 from services.submissions.intake import NewSubmission
+from services.views.desk import petitions as desk_petitions
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, START, Clock
 from tests.support.database.query_plans import pretend_to_be_large, sent_statements
 from tests.support.exports import make_unreadable, sign, submit
@@ -351,17 +352,20 @@ def test_pending_signatures_are_found_by_their_index(lobby: Lobby, after: Any) -
     add_many_submissions(lobby, 3000)
     (last,) = new_ids_at(1, lobby.clock() - timedelta(seconds=1))
     with lobby.database.read() as session, sent_statements() as sent:
-        petition_id = petitions.public(session, PETITION).id
+        petition = petitions.public(session, PETITION)
         rows = pending_views.page(
             session,
-            petition_id,
+            petition.id,
             since=None,
             after=UUID(last) if after == "last" else after,
             limit=51,
             keyring=lobby.keyring,
         )
-        counts = pending_views.count_by_petition(session, [petition_id])
-    assert (len(rows), counts) == (1, {petition_id: 1})
+        of_petitions = desk_petitions.of_organisation(
+            session, petition.organisation_id, now=lobby.clock()
+        )
+    unconfirmed = {each.petition.id: each.unconfirmed for each in of_petitions}
+    assert (len(rows), unconfirmed[petition.id]) == (1, 1)
     statements = [statement for statement in sent if "FROM submission" in statement[0]]
     assert len(statements) == 2
     with lobby.database.read() as session:
@@ -396,8 +400,9 @@ def test_a_count_stops_at_its_limit(lobby: Lobby, monkeypatch: pytest.MonkeyPatc
     for number in range(4):
         submit(lobby, f"a{number}@example.org")
     with lobby.database.read() as session:
-        petition_id = petitions.public(session, PETITION).id
-        assert pending_views.count_by_petition(session, [petition_id]) == {petition_id: 3}
+        owner = petitions.public(session, PETITION).organisation_id
+        (counted,) = desk_petitions.of_organisation(session, owner, now=lobby.clock())
+    assert counted.unconfirmed == 3
 
 
 def test_times_are_shown_in_utc(lobby: Lobby) -> None:

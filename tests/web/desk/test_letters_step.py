@@ -368,7 +368,8 @@ def test_the_preview_is_the_letter_that_a_writer_gets(
     """Every MP of every kind, one after the other: the same text as the draft's."""
     with lobby.database.read() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
-        members = coverage.sitting_members(session, campaign, now=lobby.clock())
+        motion = campaigns.motion_of(session, campaign.id)
+        members = coverage.sitting_members(session, campaign, motion, now=lobby.clock())
         found = coverage.of_members(variants.built_in(), members)
         drafted = {}
         for member in found.by_variant[name]:

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from models import Campaign
+from models import Campaign, Motion
+from services.campaigns import campaigns
 from services.letters.kinds import coverage, variants
 from services.letters.kinds.conditions import Variant
 from services.letters.kinds.coverage import Coverage, SittingMember
@@ -39,8 +40,9 @@ class ListedLetter:
 
 @dataclass(frozen=True, slots=True)
 class LetterList:
-    """All letters in order, and who gets them."""
+    """All letters in order, and who gets them. `motion` is the campaign's current one."""
 
+    motion: Motion | None
     variants: tuple[Variant, ...]
     is_built_in: bool
     members: tuple[SittingMember, ...]
@@ -66,6 +68,7 @@ class LetterList:
 def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> LetterList:
     """Returns the letters of a campaign, in a fixed number of statements."""
     found = variants.of_campaign(session, campaign.id)
-    members = coverage.sitting_members(session, campaign, now=now)
+    motion = campaigns.motion_of(session, campaign.id)
+    members = coverage.sitting_members(session, campaign, motion, now=now)
     covered = coverage.of_members(found.in_order, members)
-    return LetterList(found.in_order, found.is_built_in, members, covered)
+    return LetterList(motion, found.in_order, found.is_built_in, members, covered)

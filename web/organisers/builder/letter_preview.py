@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from models import Campaign
-from services.campaigns import campaigns
-from services.letters.drafting import previews
+from models import Campaign, Organisation
+from services.letters.drafting import facts, previews
 from services.letters.drafting.previews import Preview
 from services.letters.kinds.conditions import MemberProfile, Variant, choose, every_kind
 from services.letters.kinds.coverage import MemberKind, SittingMember, kind_of
 from web.organisers.builder import letter_words
+from web.organisers.builder.letter_list import LetterList
 
 MOST_PLACES = 6  # digits of a number in a form
 
@@ -93,17 +93,21 @@ class LetterPreview:
 
 def of_letter(
     session: Session,
+    organisation: Organisation,
     campaign: Campaign,
+    listed: LetterList,
     variants: Sequence[Variant],
     name: str,
-    members: Sequence[SittingMember],
     choice: Choice,
 ) -> LetterPreview:
-    """Previews the letter `name` of a list, by default to an MP who gets it."""
+    """Previews the letter `name` of `variants`, by default to an MP who gets it.
+
+    `listed` are the letters as they are stored, and `variants` those as they are written now.
+    """
     letter = next(variant for variant in variants if variant.name == name)
     getters: list[SittingMember] = []
     others: list[SittingMember] = []
-    for found in members:
+    for found in listed.members:
         is_getter = choose(variants, found.profile) is letter
         (getters if is_getter else others).append(found)
     kind = choice.kind or _first_kind(letter, getters)
@@ -111,20 +115,17 @@ def of_letter(
     place = choice.place % len(of_kind) if of_kind else 0
     member = of_kind[place] if of_kind else None
     if member is not None:
+        background = facts.background_of(session, organisation, campaign, member)
         preview = previews.of_sitting_member(
-            session, campaign, variants, member, locale=choice.locale
+            background, campaign, listed.motion, variants, member, locale=choice.locale
         )
     else:
         preview = previews.of_invented_member(
-            campaign,
-            campaigns.motion_of(session, campaign.id),
-            variants,
-            _sample(letter, kind),
-            locale=choice.locale,
+            campaign, listed.motion, variants, _sample(letter, kind), locale=choice.locale
         )
     return LetterPreview(
         choice=Choice(kind, place, choice.locale),
-        kinds=_buttons(members, kind),
+        kinds=_buttons(listed.members, kind),
         member=member,
         of_kind=len(of_kind),
         preview=preview,

@@ -309,7 +309,13 @@ def _page(
         title=letter_words.title(draft.stored.name) if draft.stored else "New letter",
         further=letter_words.further(draft.current.conditions),
         shown=letter_preview.of_letter(
-            session, campaign, draft.letters, draft.current.name, listed.members, choice
+            session,
+            desk.organisation,
+            campaign,
+            listed,
+            draft.letters,
+            draft.current.name,
+            choice,
         ),
         acts=letter_words.ACTS,
         ticks=letter_words.TICKS,

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlmodel import Session, col, select
 
-from models import Campaign, LetterAct, LetterTally, LetterVariant, Member
+from models import Campaign, LetterAct, LetterTally, LetterVariant, Member, Organisation
 from services.assembly import Lobby
 from services.campaigns import campaign_motions, campaigns
 from services.campaigns.campaign_motions import MotionRole
-from services.letters.drafting import drafts, previews, situations
+from services.letters.drafting import drafts, facts, previews, situations
 from services.letters.kinds import coverage, variants
 from services.letters.kinds.conditions import Conditions, MemberProfile, Variant, every_kind
 from services.letters.kinds.coverage import Coverage, MemberKind, kind_of
@@ -54,7 +54,8 @@ LISTS = st.lists(st.tuples(st.sampled_from(list(LetterAct)), CONDITIONS), max_si
 
 
 def covered(session: Session, campaign: Campaign, letters: Any, lobby: Lobby) -> Coverage:
-    members = coverage.sitting_members(session, campaign, now=lobby.clock())
+    motion = campaigns.motion_of(session, campaign.id)
+    members = coverage.sitting_members(session, campaign, motion, now=lobby.clock())
     return coverage.of_members(letters, members)
 
 
@@ -183,9 +184,14 @@ def test_the_preview_of_an_mp_is_the_letter_that_is_drafted(lobby: Lobby, locale
     now = lobby.clock()
     with lobby.database.read() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
+        owner = session.get_one(Organisation, campaign.organisation_id)
+        motion = campaigns.motion_of(session, campaign.id)
         letters = variants.of_campaign(session, campaign.id).in_order
-        for member in coverage.sitting_members(session, campaign, now=now):
-            preview = previews.of_sitting_member(session, campaign, letters, member, locale=locale)
+        for member in coverage.sitting_members(session, campaign, motion, now=now):
+            background = facts.background_of(session, owner, campaign, member)
+            preview = previews.of_sitting_member(
+                background, campaign, motion, letters, member, locale=locale
+            )
             situation = situations.of_seat(
                 session, campaign, member.seat.constituency.code, keyring=lobby.keyring, now=now
             )
@@ -200,9 +206,11 @@ def test_a_draft_without_a_motion_can_be_previewed(lobby: Lobby) -> None:
     add_campaign(lobby, "no-motion")
     with lobby.database.read() as session:
         campaign = campaigns.by_slug(session, "no-motion")
-        member = coverage.sitting_members(session, campaign, now=lobby.clock())[0]
+        owner = session.get_one(Organisation, campaign.organisation_id)
+        member = coverage.sitting_members(session, campaign, None, now=lobby.clock())[0]
+        background = facts.background_of(session, owner, campaign, member)
         preview = previews.of_sitting_member(
-            session, campaign, variants.built_in(), member, locale="en"
+            background, campaign, None, variants.built_in(), member, locale="en"
         )
     assert "Early Day Motion …" in preview.text.body
 
