@@ -5,8 +5,8 @@ A new engine has an empty cache of compiled statements, which costs a test a thi
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,32 +55,6 @@ class ReusedDatabase(Database):
 
 def _kind(url: str) -> str:
     return url.partition(":")[0]
-
-
-# ---- statements
-
-
-_NO_STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "SET ")
-"""How texts begin that open and close transactions, or set up a connection."""
-
-
-@contextmanager
-def sent_by(lobby: Lobby) -> Iterator[list[str]]:
-    """Notes the statements that all sessions of a lobby send, such as those of a request."""
-    sent: list[str] = []
-
-    def note(_connection: object, _cursor: object, text: str, *_: object) -> None:
-        if not text.startswith(_NO_STATEMENTS):
-            sent.append(text)
-
-    engines = {lobby.database._reader, lobby.database._writer}
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
 
 
 # ---- concurrent transactions, each on its own connection

@@ -10,13 +10,13 @@ from models import Role
 from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from tests.support.common import CAMPAIGN
-from tests.support.database.databases import sent_by
 from tests.support.desk import DeskClient, add_organiser, sign_in_as
 from tests.web.matrix import table, world
 from tests.web.matrix.lines import READS, Line
 from tests.web.matrix.world import Values
 from tools import campaign_rows
 from tools.campaign_rows import Size
+from tools.statements import sent_by
 
 MOST = 12
 ABOVE: dict[str, int] = {}
