@@ -145,6 +145,7 @@ def _figures(lobby: Lobby, visitor: "Visitor", path: str, address: str, rounds: 
     with sent_by(lobby) as sent:
         status, body = visitor.in_process(address)
     processor, in_process = _timed(lambda: visitor.in_process(address), rounds)
+    visitor.connect()
     _, over_http = _timed(lambda: visitor.over_http(address), rounds)
     return PageFigures(
         path,
@@ -183,6 +184,11 @@ class Visitor:
         self._connection.close()
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
+
+    def connect(self) -> None:
+        """Opens the connection anew: the server has closed one that was idle for some seconds."""
+        self._connection.close()
+        self._connection.connect()
 
     def in_process(self, address: str) -> tuple[int, bytes]:
         """Returns the status and the body."""
