@@ -97,28 +97,37 @@ def replan(session: Session, campaign: Campaign, *, pace: Pace, now: datetime) -
 
 def view(session: Session, campaign: Campaign) -> QueueView:
     """Summarises a campaign's queue in two statements."""
-    has_bounced = sa.case((col(Letter.bounced_at).is_not(None), 1))
     states = (
-        select(Letter.state, func.count(), func.count(has_bounced))
+        select(Letter.state, func.count())
         .where(Letter.campaign_id == campaign.id)
         .group_by(col(Letter.state))
     )
-    rows = session.exec(states).all()
-    totals = {state: count for state, count, _ in rows}
-    bounced = {state: count for state, _, count in rows}
+    totals = dict(session.exec(states).all())
+    # Apart, so that the states of all letters are counted from their index alone.
+    has_bounced = (
+        sa.select(func.count())
+        .where(
+            col(Letter.campaign_id) == campaign.id,
+            col(Letter.state) == LetterState.REJECTED,
+            col(Letter.bounced_at).is_not(None),
+        )
+        .correlate(None)
+        .scalar_subquery()
+    )
     due = col(OutboxMessage.due_at)
     is_deferred = col(OutboxMessage.state) == MessageState.DEFERRED
     waits = (
-        select(
+        sa.select(
             func.min(due),
             func.max(due),
             func.min(OutboxMessage.created_at),
             func.count(sa.case((is_deferred, 1))),
+            has_bounced,
         )
         .join(Letter, col(Letter.id) == OutboxMessage.subject_id)
-        .where(Letter.campaign_id == campaign.id, *_is_waiting())
+        .where(col(Letter.campaign_id) == campaign.id, *_is_waiting())
     )
-    next_at, last_at, since, deferred = session.exec(waits).one()
+    next_at, last_at, since, deferred, bounced = session.execute(waits).one()
     is_paused = campaign.letters_paused_at is not None
     return QueueView(
         paused_at=campaign.letters_paused_at,
@@ -127,7 +136,7 @@ def view(session: Session, campaign: Campaign) -> QueueView:
         next_at=None if is_paused else next_at,
         last_at=None if is_paused else last_at,
         waiting_since=since,
-        bounced=bounced.get(LetterState.REJECTED, 0),
+        bounced=bounced,
     )
 
 
