@@ -54,6 +54,7 @@ from services.traffic import idempotency
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 from services.views import campaign_views, seat_views
 from services.views.desk import home
+from services.views.desk import petitions as desk_petitions
 from services.webhooks import claims, deliveries, outcomes, stops, warning_mails
 from services.webhooks.sender import Reply
 from tests.support import mail, signatures
@@ -187,7 +188,7 @@ def know_signers(session: Session, lobby: Lobby) -> None:
 
 
 def list_signatures(session: Session, lobby: Lobby) -> None:
-    """Lists signatures and submissions with every combination of filters."""
+    """Lists signatures and submissions with every combination of filters, and counts them."""
     petition = petitions.public(session, PETITION)
     for state in (None, SignatureState.PENDING, SignatureState.CONFIRMED):
         for since in (None, lobby.clock()):
@@ -201,6 +202,7 @@ def list_signatures(session: Session, lobby: Lobby) -> None:
                     limit=101,
                     keyring=lobby.keyring,
                 )
+    desk_petitions.of_organisation(session, petition.organisation_id, now=lobby.clock())
 
 
 def export_pending(_session: Session, lobby: Lobby) -> None:
@@ -359,7 +361,7 @@ def readiness(session: Session, lobby: Lobby) -> None:
 
 
 def page(session: Session, lobby: Lobby) -> None:
-    """Reads pages with every combination of filters."""
+    """Reads pages with every combination of filters, and counts them."""
     petition = petitions.public(session, PETITION)
     for state in (None, SignatureState.CONFIRMED):
         for since in (None, lobby.clock()):
