@@ -3,7 +3,8 @@
 Checking a password takes a tenth of a second on all cores and 64 MB, by design. Whoever goes on
 trying waits a minute first, then an hour, then a day. A device that has signed in to an account
 before is counted on its own and has a queue of its own, so that no stranger can keep an organiser
-out. Choosing a new password by email is not counted here.
+out. So is a session in which the password is asked for again. Choosing a new password by email is
+not counted here.
 """
 
 from collections.abc import Callable
@@ -60,6 +61,7 @@ class SignIns:
         self._devices = _Backoff("sign-in device", _BY_DEVICE, clock, url)
         self._codes = _Backoff("sign-in code", _CODES, clock, url)
         self._device_codes = _Backoff("sign-in device code", _CODES, clock, url)
+        self._passwords_again = _Backoff("password again", _BY_DEVICE, clock, url)
         at_once = passwords.AT_ONCE
         self._turns = turns or Turns("sign-in", at_once=at_once, longest_queue=LONGEST_QUEUE)
         self._known_turns = Turns("known sign-in", at_once=1, longest_queue=LONGEST_QUEUE)
@@ -78,20 +80,30 @@ class SignIns:
         token of a device that is known for this account.
         """
         if device is not None:
-            await self._count(self._devices, device, "on this device")
+            await self._count(self._devices, device, "to sign in on this device")
             return await self._known_turns.run(call)
         if address is not None:
-            await self._count(self._addresses, network_of(address), "from your connection")
+            await self._count(
+                self._addresses, network_of(address), "to sign in from your connection"
+            )
         account = organisations.account_of(email).lower()
-        await self._count(self._accounts, account, "for this account")
+        await self._count(self._accounts, account, "to sign in for this account")
         return await self._turns.run(call)
 
     async def count_code(self, organiser_id: UUID, *, device: str | None = None) -> None:
         """Counts a code of the second step. Raises Limited. `device` is as for `run`."""
         if device is not None:
-            await self._count(self._device_codes, device, "with a code on this device")
+            await self._count(self._device_codes, device, "to sign in with a code on this device")
         else:
-            await self._count(self._codes, organiser_id.hex, "with a code for this account")
+            cause = "to sign in with a code for this account"
+            await self._count(self._codes, organiser_id.hex, cause)
+
+    async def count_password_again(self, session_id: UUID) -> None:
+        """Counts a password that somebody types who is signed in. Raises Limited.
+
+        A session is one account's, and no other session and no sign-in waits for it.
+        """
+        await self._count(self._passwords_again, session_id.hex, "to give your password")
 
     def stop(self) -> None:
         """Ends the threads."""
@@ -106,6 +118,7 @@ class SignIns:
             self._devices,
             self._codes,
             self._device_codes,
+            self._passwords_again,
         ):
             await backoff.close()
 
@@ -136,7 +149,7 @@ class _Backoff:
             verdict = await limit.hit(client)
             if not verdict.is_allowed:
                 message = (
-                    f"There have been too many attempts to sign in {cause}: at most {tier.most} "
+                    f"There have been too many attempts {cause}: at most {tier.most} "
                     f"{_EVERY[tier.minutes]}. Please try again in {_wait(verdict.reset_after)}."
                 )
                 raise Limited("rate_limited", message, verdict.reset_after)

@@ -5,10 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from models import Organiser
 from services.common import texts
 from services.errors import FieldError, Invalid, LobbyError, ProofRequired
-from services.organisations import organisations
 
 Rule = Callable[[str], str]
 """Returns a typed value as it is kept, or raises Invalid."""
@@ -65,15 +63,6 @@ class Form:
     def collect(self, problem: Invalid) -> None:
         """Keeps a problem for `finish`."""
         self._collected.append(problem)
-
-    def check_password(self, organiser: Organiser) -> None:
-        """Checks the field `password` against the password of the organiser who is signed in."""
-
-        def rule(typed: str) -> str:
-            organisations.require_password(organiser, typed)
-            return typed
-
-        self.check("password", rule, missing="Type your password again.")
 
     def finish(self) -> None:
         """Raises Invalid with all collected problems, if there are any."""

@@ -12,7 +12,7 @@ from typing import Annotated
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
@@ -23,7 +23,7 @@ from services.assembly import Lobby
 from services.campaigns import petitions
 from services.common import texts
 from services.common.tokens import Purpose
-from services.errors import Conflict, Gone, Invalid
+from services.errors import Conflict, Gone, Invalid, Limited
 from services.keys import api_keys, key_views
 from services.keys.key_views import KeyState
 from services.organisations import organisations, partners
@@ -31,6 +31,7 @@ from web.base import forms
 from web.base.desk import Desk, OwnerDesk
 from web.base.rendering import see_other
 from web.organisers import key_words
+from web.organisers.accounts import password_again
 
 LIST = "/organiser/partners"
 NO_NAME = "Say where the key will be used."
@@ -65,6 +66,7 @@ def ask_for_key(
 @router.post("/organiser/keys/new")
 def make_key(
     fields: Annotated[KeyFields, Form()],
+    request: Request,
     desk: OwnerDesk,
     lobby: TheLobby,
     session: ReadSession,
@@ -74,10 +76,11 @@ def make_key(
     form = forms.Form(fields.model_dump())
     try:
         key_id = _key_id_of(form, lobby)
-        key = _create_key(fields, form, key_id, desk.organiser, lobby, now)
-    except Invalid as error:
-        form.note(error)
-        return _form_page(session, desk, form, fields.partner, status=422)
+        name, expires_at = _checked(form, request, desk, now)
+        key = _create_key(fields, name, expires_at, key_id, desk.organiser, lobby, now)
+    except (Invalid, Limited) as error:
+        page = partial(_form_page, session, desk, form, fields.partner)
+        return password_again.refused(form, error, page)
     except Conflict:  # the id is taken: `_create_key` raises other conflicts as Invalid
         return _made_already_page(session, desk, key_id)
     log.info("key_made", key_id=str(key_id), by=f"organiser {desk.organiser.id}")
@@ -127,14 +130,14 @@ def _key_id_of(form: forms.Form, lobby: Lobby) -> UUID:
 
 def _create_key(
     fields: KeyFields,
-    form: forms.Form,
+    name: str,
+    expires_at: datetime | None,
     key_id: UUID,
     organiser: Organiser,
     lobby: Lobby,
     now: datetime,
 ) -> str:
     """Returns the new key. Invalid with all problems; Conflict where this form has made one."""
-    name, expires_at = _checked(form, organiser, now)
     try:
         with lobby.database.write(is_public=False) as session:
             return api_keys.create(
@@ -154,7 +157,9 @@ def _create_key(
         raise
 
 
-def _checked(form: forms.Form, organiser: Organiser, now: datetime) -> tuple[str, datetime | None]:
+def _checked(
+    form: forms.Form, request: Request, desk: Desk, now: datetime
+) -> tuple[str, datetime | None]:
     """Returns the name and the expiry, or raises Invalid with all problems.
 
     A key made here needs a name: at most two keys of one name are live, so that one can replace
@@ -166,7 +171,7 @@ def _checked(form: forms.Form, organiser: Organiser, now: datetime) -> tuple[str
     day = form.value("expires").strip()
     if day:
         form.check("expires", partial(_last_day, now), missing="")
-    form.check_password(organiser)
+    password_again.check(form, request, desk)
     form.finish()
     return name, api_keys.end_of_day(day) if day else None
 

@@ -14,12 +14,12 @@ from services.accounts import record
 from services.assembly import Lobby
 from services.campaigns import petitions
 from services.common import texts
-from services.errors import Invalid
+from services.errors import Invalid, Limited
 from services.files.export_lines import FileFormat
 from services.signatures import signature_exports
 from web.base import forms
 from web.base.desk import Desk, OwnerDesk
-from web.organisers.accounts import cookies
+from web.organisers.accounts import cookies, password_again
 
 PATH = "/organiser/supporters/download"
 SHORTEST_REASON, LONGEST_REASON = 3, 200
@@ -53,10 +53,9 @@ def download_signatures(
     """Streams every signature of a petition as CSV, and records who took it and why."""
     form = forms.Form(fields.model_dump())
     try:
-        slug, reason = _checked(form, desk)
-    except Invalid as error:
-        form.note(error)
-        return _page(desk, session, form, status=422)
+        slug, reason = _checked(form, request, desk)
+    except (Invalid, Limited) as error:
+        return password_again.refused(form, error, partial(_page, desk, session, form))
     with lobby.database.write(is_public=False) as writing:
         petition = petitions.own(writing, slug, organisation_id=desk.organisation_id)
         record.note(
@@ -71,14 +70,14 @@ def download_signatures(
     return _file(request, lobby, desk, petition)
 
 
-def _checked(form: forms.Form, desk: Desk) -> tuple[str, str]:
+def _checked(form: forms.Form, request: Request, desk: Desk) -> tuple[str, str]:
     """Returns the slug and the reason; raises Invalid with all that is wrong."""
     slug = form.check(
         "petition", partial(texts.slug, field="petition"), missing="Choose a petition."
     )
     line = partial(texts.line, field="reason", shortest=SHORTEST_REASON, longest=LONGEST_REASON)
     reason = form.check("reason", line, missing=NO_REASON)
-    form.check_password(desk.organiser)
+    password_again.check(form, request, desk)
     form.finish()
     return slug, reason
 

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from fastapi import Request
 from pydantic import BaseModel
 from sqlmodel import Session
 
@@ -15,6 +16,8 @@ from services.errors import Invalid
 from services.webhooks import addresses, endpoints
 from services.webhooks.endpoints import WebhookView
 from web.base import forms
+from web.base.desk import Desk
+from web.organisers.accounts import password_again
 
 LONGEST_DESCRIPTION = 200
 EVENTS = {
@@ -77,7 +80,7 @@ def subjects(session: Session, organiser: Organiser) -> list[tuple[str, str]]:
 
 
 def checked(
-    form: forms.Form, fields: WebhookFields, organiser: Organiser, lobby: Lobby
+    form: forms.Form, fields: WebhookFields, request: Request, desk: Desk, lobby: Lobby
 ) -> dict[str, Any]:
     """Returns the values of `endpoints.NewWebhook`, or raises Invalid with all problems.
 
@@ -93,7 +96,7 @@ def checked(
     }
     form.check("events", partial(_events, fields.events), missing="Choose at least one event.")
     if fields.is_personal:
-        form.check_password(organiser)
+        password_again.check(form, request, desk)
     form.finish()
     values["events"] = [WebhookEvent(event) for event in fields.events]
     return values

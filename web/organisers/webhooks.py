@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
@@ -14,7 +15,7 @@ from api.http.paging import Page
 from models import DeliveryState, Organiser
 from models.base import new_id
 from services.assembly import Lobby
-from services.errors import Conflict, Invalid
+from services.errors import Conflict, Invalid, Limited
 from services.webhooks import deliveries, endpoints, sender
 from services.webhooks.deliveries import MOST_COUNTED, DeliveryCounts
 from services.webhooks.endpoints import NewWebhook, WebhookView
@@ -22,6 +23,7 @@ from web.base import forms
 from web.base.desk import Desk, OwnerDesk
 from web.base.rendering import see_other
 from web.organisers import webhook_forms
+from web.organisers.accounts import password_again
 from web.organisers.webhook_forms import WebhookFields
 
 PATH = "/organiser/webhooks"
@@ -76,13 +78,18 @@ def ask_for_new(desk: OwnerDesk, session: ReadSession) -> Response:
 
 @router.post(f"{PATH}/new")
 def create(
-    fields: Fields, desk: OwnerDesk, lobby: TheLobby, session: ReadSession, now: Now
+    fields: Fields,
+    request: Request,
+    desk: OwnerDesk,
+    lobby: TheLobby,
+    session: ReadSession,
+    now: Now,
 ) -> Response:
     """Makes a webhook and shows its secret, this once. A form sent twice makes one webhook."""
     endpoint_id = fields.id or new_id()
     form = forms.Form(fields.model_dump() | {"id": endpoint_id})
     try:
-        new = NewWebhook(**webhook_forms.checked(form, fields, desk.organiser, lobby))
+        new = NewWebhook(**webhook_forms.checked(form, fields, request, desk, lobby))
         # One connection at a time: `session` takes its own only after this.
         with lobby.database.write(is_public=False) as writing:
             to_loopback = lobby.webhooks.to_loopback
@@ -99,9 +106,9 @@ def create(
             return redirect_back(endpoint_id, "made")
         form.note(error)
         return _new_page(session, desk, form, status=409)
-    except Invalid as error:
-        form.note(_with_one_filter_field(error))
-        return _new_page(session, desk, form, status=422)
+    except (Invalid, Limited) as error:
+        page = partial(_new_page, session, desk, form)
+        return password_again.refused(form, _with_one_filter_field(error), page)
     _log_change("webhook_made", desk.organiser, view)
     return _secret_page(session, desk, view, secret, is_new=True)
 
@@ -126,6 +133,7 @@ def show_webhook(
 def save(
     webhook_id: UUID,
     fields: Fields,
+    request: Request,
     desk: OwnerDesk,
     lobby: TheLobby,
     session: ReadSession,
@@ -136,12 +144,12 @@ def save(
         endpoints.own(reading, webhook_id, desk.organiser)
     form = forms.Form(fields.model_dump())
     try:
-        values = webhook_forms.checked(form, fields, desk.organiser, lobby)
+        values = webhook_forms.checked(form, fields, request, desk, lobby)
         _change(lobby, webhook_id, desk.organiser, values)
-    except Invalid as error:
-        form.note(_with_one_filter_field(error))
+    except (Invalid, Limited) as error:
         view = endpoints.own(session, webhook_id, desk.organiser)
-        return _webhook_page(session, desk, view, form, now=now, status=422)
+        page = partial(_webhook_page, session, desk, view, form, now=now)
+        return password_again.refused(form, _with_one_filter_field(error), page)
     return redirect_back(webhook_id, "saved")
 
 
@@ -211,8 +219,10 @@ def _change(lobby: Lobby, webhook_id: UUID, organiser: Organiser, values: dict[s
     _log_change("webhook_changed", organiser, view)
 
 
-def _with_one_filter_field(error: Invalid) -> Invalid:
+def _with_one_filter_field(error: Invalid | Limited) -> Invalid | Limited:
     """Renames the fields of both filters, which are one field in the form."""
+    if isinstance(error, Limited):
+        return error
     fields = tuple(
         replace(item, field="about") if item.field in ("campaign", "petition") else item
         for item in error.fields

@@ -1,5 +1,6 @@
 """An organiser's own account: the password, the second step, and where they are signed in."""
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -7,15 +8,15 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel
 
 from api.http.dependencies import Now, ReadSession, TheLobby
-from models import AccountEventKind, Organiser
+from models import AccountEventKind
 from services.accounts import changes, record, recovery_codes, second_steps, sessions
 from services.assembly import Lobby
-from services.errors import Invalid
+from services.errors import Invalid, Limited
 from services.organisations import organisations, organisers
 from web.base import forms
 from web.base.desk import Desk, ViewerDesk
 from web.base.rendering import see_other
-from web.organisers.accounts import cookies
+from web.organisers.accounts import cookies, password_again
 
 HOME = "/organiser/account"
 LINES = 20
@@ -51,9 +52,9 @@ def show_account(desk: ViewerDesk, session: ReadSession, now: Now, done: str = "
 
 
 @router.get(f"{HOME}/password")
-def ask_for_password(desk: ViewerDesk, session: ReadSession) -> Response:
+def ask_for_password(desk: ViewerDesk, lobby: TheLobby) -> Response:
     """Asks for the old and the new password."""
-    return desk.page("organisers/accounts/password.html", session, form=forms.Form())
+    return _password_page(desk, lobby, forms.Form(), status=200)
 
 
 @router.post(f"{HOME}/password")
@@ -61,9 +62,11 @@ def change_password(
     fields: Annotated[PasswordFields, Form()], desk: ViewerDesk, lobby: TheLobby, request: Request
 ) -> Response:
     """Changes the password, which signs out all other devices."""
-    form = forms.Form()
+    form = forms.Form(fields.model_dump())
     try:
-        require_password(desk.organiser, fields.old_password, "old_password")
+        missing = password_again.ON_ACCOUNT
+        password_again.check(form, request, desk, field="old_password", missing=missing)
+        form.finish()
         password_hash = organisations.hash_password(
             fields.password, email=desk.organiser.email.text, organisation=desk.organisation
         )
@@ -76,9 +79,8 @@ def change_password(
                 device=cookies.device_of(request),
                 now=lobby.clock(),
             )
-    except Invalid as error:
-        form.note(error)
-        return _shown_again("password", desk, lobby, form)
+    except (Invalid, Limited) as error:
+        return password_again.refused(form, error, partial(_password_page, desk, lobby, form))
     return see_other(f"{HOME}?done=password")
 
 
@@ -116,16 +118,6 @@ def end_one(session_id: UUID, desk: ViewerDesk, lobby: TheLobby) -> Response:
     return see_other(f"{HOME}?done=ended")
 
 
-def require_password(organiser: Organiser, typed: str, field: str) -> None:
-    """Raises Invalid about a field that does not hold the organiser's password."""
-    if not typed:
-        raise Invalid.field(field, "required", "Type your password.")
-    try:
-        organisations.require_password(organiser, typed)
-    except Invalid as error:
-        raise Invalid.field(field, error.code, error.message) from error
-
-
-def _shown_again(name: str, desk: Desk, lobby: Lobby, form: forms.Form) -> Response:
+def _password_page(desk: Desk, lobby: Lobby, form: forms.Form, *, status: int) -> Response:
     with lobby.database.read() as session:
-        return desk.page(f"organisers/accounts/{name}.html", session, status=422, form=form)
+        return desk.page("organisers/accounts/password.html", session, status=status, form=form)

@@ -1,10 +1,11 @@
 """The people of an organisation: who works here, with which role, and who is invited."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
@@ -19,6 +20,7 @@ from services.webhooks import leaving, responsible
 from web.base import forms
 from web.base.desk import Desk, OwnerDesk, ViewerDesk
 from web.base.rendering import see_other
+from web.organisers.accounts import password_again
 
 PATH = "/organiser/people"
 ROLES = {
@@ -75,6 +77,7 @@ def ask_whom_to_invite(desk: OwnerDesk, session: ReadSession) -> Response:
 @router.post(f"{PATH}/invite")
 def invite(
     fields: Annotated[InvitationFields, Form()],
+    request: Request,
     desk: OwnerDesk,
     lobby: TheLobby,
     session: ReadSession,
@@ -84,17 +87,13 @@ def invite(
     form = forms.Form(fields.model_dump())
     form.check("email", texts.email_address, missing="Enter their email address.")
     try:
-        role = _checked_role(form, desk)
+        role = _checked_role(form, request, desk)
         with lobby.database.write(is_public=False) as writing:
             invitations.invite(
                 writing, lobby.keyring, by=desk.organiser, email=fields.email, role=role, now=now
             )
-    except Invalid as error:
-        form.note(error)
-        return _invite_page(desk, session, form, status=422)
-    except Limited as error:
-        form.note(error)
-        return _invite_page(desk, session, form, status=429)
+    except (Invalid, Limited) as error:
+        return password_again.refused(form, error, partial(_invite_page, desk, session, form))
     return see_other(f"{PATH}?done=invited")
 
 
@@ -132,6 +131,7 @@ def ask_for_role(organiser_id: UUID, desk: OwnerDesk, session: ReadSession) -> R
 def change_role(
     organiser_id: UUID,
     fields: Annotated[RoleFields, Form()],
+    request: Request,
     desk: OwnerDesk,
     lobby: TheLobby,
     session: ReadSession,
@@ -140,14 +140,14 @@ def change_role(
     """Changes a role from the next click on."""
     form = forms.Form(fields.model_dump())
     try:
-        role = _checked_role(form, desk)
+        role = _checked_role(form, request, desk)
         with lobby.database.write(is_public=False) as writing:
             person = people.own(writing, organiser_id, organisation_id=desk.organisation_id)
             people.change_role(writing, person, role, by=desk.organiser, now=now)
-    except (Conflict, Invalid) as error:
-        form.note(_as_field_error(error, "role"))
+    except (Conflict, Invalid, Limited) as error:
         person = people.own(session, organiser_id, organisation_id=desk.organisation_id)
-        return _role_page(desk, session, person, form, status=422)
+        page = partial(_role_page, desk, session, person, form)
+        return password_again.refused(form, _as_field_error(error, "role"), page)
     return see_other(f"{PATH}?done=role")
 
 
@@ -162,6 +162,7 @@ def ask_to_remove(organiser_id: UUID, desk: OwnerDesk, session: ReadSession) -> 
 def remove(
     organiser_id: UUID,
     fields: Annotated[RemovalFields, Form()],
+    request: Request,
     desk: OwnerDesk,
     lobby: TheLobby,
     session: ReadSession,
@@ -170,13 +171,13 @@ def remove(
     """Removes a person. Who removes them takes over their webhooks."""
     form = forms.Form(fields.model_dump())
     try:
-        form.check_password(desk.organiser)
+        password_again.check(form, request, desk)
         form.finish()
         _remove(lobby, desk, organiser_id, now)
-    except (Conflict, Invalid) as error:
-        form.note(_as_field_error(error, "password"))
+    except (Conflict, Invalid, Limited) as error:
         person = people.own(session, organiser_id, organisation_id=desk.organisation_id)
-        return _removal_page(desk, session, person, form, status=422)
+        page = partial(_removal_page, desk, session, person, form)
+        return password_again.refused(form, _as_field_error(error, "password"), page)
     return see_other(f"{PATH}?done=removed")
 
 
@@ -189,18 +190,18 @@ def _remove(lobby: Lobby, desk: Desk, organiser_id: UUID, now: datetime) -> None
         leaving.remove(session, person, by=me, webhooks_to=me, now=now)
 
 
-def _as_field_error(error: Conflict | Invalid, field: str) -> Invalid:
+def _as_field_error(error: Conflict | Invalid | Limited, field: str) -> Invalid | Limited:
     """Shows a refusal beside a field, in words for the desk."""
-    if isinstance(error, Invalid):
+    if not isinstance(error, Conflict):
         return error
     message = LAST_OWNER if error.code == "last_owner" else error.message
     return Invalid.field(field, error.code, message)
 
 
-def _checked_role(form: forms.Form, desk: Desk) -> Role:
+def _checked_role(form: forms.Form, request: Request, desk: Desk) -> Role:
     """Returns the role that was chosen; raises Invalid with all that is wrong."""
     form.check("role", _known_role, missing="Choose a role.")
-    form.check_password(desk.organiser)
+    password_again.check(form, request, desk)
     form.finish()
     return Role(form.value("role"))
 

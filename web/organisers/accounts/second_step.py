@@ -1,5 +1,6 @@
 """Sets up the second step of signing in, and shows recovery codes once."""
 
+from functools import partial
 from typing import Annotated
 
 import segno
@@ -10,12 +11,12 @@ from pydantic import BaseModel
 from api.http.dependencies import ReadSession, TheLobby
 from services.accounts import changes, second_steps
 from services.assembly import Lobby
-from services.errors import Invalid
+from services.errors import Invalid, Limited
 from services.organisations import organisers
 from web.base import forms, kept
 from web.base.desk import SET_UP, Desk, SetUpDesk, ViewerDesk
-from web.organisers.accounts import cookies
-from web.organisers.accounts.account import HOME, require_password
+from web.organisers.accounts import cookies, password_again
+from web.organisers.accounts.account import HOME
 
 SERVICE = "Central Lobby"
 router = APIRouter()
@@ -50,10 +51,11 @@ def set_up(
     fields: Annotated[SetUpFields, Form()], desk: SetUpDesk, lobby: TheLobby, request: Request
 ) -> Response:
     """Sets the second step up, and shows recovery codes."""
-    form = forms.Form({"next": fields.next})
+    form = forms.Form(fields.model_dump())
     try:
         if _has_one(desk, lobby):
-            require_password(desk.organiser, fields.password, "password")
+            password_again.check(form, request, desk, missing=password_again.ON_ACCOUNT)
+            form.finish()
         with lobby.database.write(is_public=False) as session:
             codes = changes.set_up_second_step(
                 session,
@@ -64,16 +66,15 @@ def set_up(
                 device=cookies.device_of(request),
                 now=lobby.clock(),
             )
-    except Invalid as error:
-        form.note(error)
-        return _set_up_page(desk, lobby, form, 422)
+    except (Invalid, Limited) as error:
+        return password_again.refused(form, error, partial(_set_up_page, desk, lobby, form))
     return _codes_page(desk, lobby, codes, kept.own_path(fields.next), is_new=True)
 
 
 @router.get(f"{HOME}/recovery-codes")
-def ask_for_new_codes(desk: ViewerDesk, session: ReadSession) -> Response:
+def ask_for_new_codes(desk: ViewerDesk, lobby: TheLobby) -> Response:
     """Asks for the password, before new recovery codes replace the old ones."""
-    return desk.page("organisers/accounts/new_codes.html", session, form=forms.Form())
+    return _new_codes_page(desk, lobby, forms.Form(), status=200)
 
 
 @router.post(f"{HOME}/recovery-codes")
@@ -81,9 +82,10 @@ def make_new_codes(
     fields: Annotated[NewCodesFields, Form()], desk: ViewerDesk, lobby: TheLobby, request: Request
 ) -> Response:
     """Makes new recovery codes and shows them, this once."""
-    form = forms.Form()
+    form = forms.Form(fields.model_dump())
     try:
-        require_password(desk.organiser, fields.password, "password")
+        password_again.check(form, request, desk, missing=password_again.ON_ACCOUNT)
+        form.finish()
         with lobby.database.write(is_public=False) as session:
             codes = changes.make_recovery_codes(
                 session,
@@ -92,10 +94,8 @@ def make_new_codes(
                 device=cookies.device_of(request),
                 now=lobby.clock(),
             )
-    except Invalid as error:
-        form.note(error)
-        with lobby.database.read() as session:
-            return desk.page("organisers/accounts/new_codes.html", session, status=422, form=form)
+    except (Invalid, Limited) as error:
+        return password_again.refused(form, error, partial(_new_codes_page, desk, lobby, form))
     return _codes_page(desk, lobby, codes, HOME, is_new=False)
 
 
@@ -104,7 +104,12 @@ def _has_one(desk: Desk, lobby: Lobby) -> bool:
         return second_steps.has(session, desk.organiser.id)
 
 
-def _set_up_page(desk: Desk, lobby: Lobby, form: forms.Form, status: int = 200) -> Response:
+def _new_codes_page(desk: Desk, lobby: Lobby, form: forms.Form, *, status: int) -> Response:
+    with lobby.database.read() as session:
+        return desk.page("organisers/accounts/new_codes.html", session, status=status, form=form)
+
+
+def _set_up_page(desk: Desk, lobby: Lobby, form: forms.Form, *, status: int = 200) -> Response:
     with lobby.database.read() as session:
         secret = second_steps.new_secret(session, lobby.keyring, desk.organiser.id, desk.session_id)
         address = second_steps.address_of(secret, desk.organiser, service=SERVICE)
