@@ -1,11 +1,12 @@
 """The dates of a campaign at the desk: adding, changing and deleting them."""
 
 from datetime import date, datetime
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Response
-from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
@@ -13,27 +14,23 @@ from models import CampaignEvent, EventKind
 from models.base import new_id
 from services.campaigns import campaigns, entry_texts, events
 from services.common import times
-from services.errors import Conflict, Invalid, NotFound
+from services.errors import Invalid
 from web.base import forms
 from web.base.desk import Desk, EditorDesk
 from web.base.rendering import see_other
 from web.base.words import EVENT_KINDS
 from web.organisers import entry_forms
-from web.organisers.builder import step_forms, versions
-from web.organisers.entry_forms import DATES, PREVIEW, DeleteFields
+from web.organisers.builder import versions
+from web.organisers.builder.step_forms import OwnFields
+from web.organisers.entry_forms import DATES, PREVIEW, DeleteFields, EntryKind
 
 NEW, ONE = f"{DATES}/new", DATES + "/{event_id}"
 router = APIRouter()
 
 
-class EventFields(BaseModel):
-    """The fields as sent. Without a `time`, it has the whole day. Both are those in London.
+class EventFields(OwnFields):
+    """The fields as sent. Without a `time`, it has the whole day. Both are those in London."""
 
-    A new date has the `id` that was chosen when its form was shown.
-    """
-
-    id: UUID | None = None
-    version: str = ""
     kind: str = ""
     title: str = ""
     day: str = ""
@@ -50,7 +47,7 @@ Fields = Annotated[EventFields, Form()]
 @router.get(NEW)
 def ask_for_new(slug: Slug, desk: EditorDesk, session: ReadSession) -> Response:
     """Shows an empty form."""
-    return _page(desk, session, slug, None, forms.Form({"id": new_id()}))
+    return _page(desk, session, slug, forms.Form({"id": new_id()}), None)
 
 
 @router.post(NEW)
@@ -60,24 +57,26 @@ def add(
     """Adds a date, or shows it as it will look."""
     event_id = fields.id or new_id()
     form = forms.Form(fields.model_dump() | {"id": event_id})
-    if fields.do == PREVIEW:
-        return _preview(desk, session, slug, None, form)
-    try:
+    page = partial(_page, desk, session, slug)
+
+    def act() -> Response:
+        values = _checked(form)
+        if fields.do == PREVIEW:
+            return page(form, None, preview=values)
         with lobby.database.write() as writing:
             campaign = campaigns.own_locked(writing, slug, organisation_id=desk.organisation_id)
-            events.add(writing, campaign, values=_checked(form) | {"id": event_id}, now=now)
-    except Invalid as error:
-        status = step_forms.note(form, error)
-        return _page(desk, session, slug, None, form, status=status)
-    return see_other(entry_forms.list_of(slug, "added"))
+            events.add(writing, campaign, values=values | {"id": event_id}, now=now)
+        return see_other(entry_forms.list_of(slug, "added"))
+
+    return entry_forms.answer(act, page, form, None)
 
 
 @router.get(ONE)
 def show(slug: Slug, event_id: UUID, desk: EditorDesk, session: ReadSession) -> Response:
     """Shows a date in a form."""
-    values = shown(_own(desk, session, slug, event_id))
+    values = shown(ENTRIES.own(session, desk, slug, event_id))
     form = forms.Form({**values, "version": versions.of(values)})
-    return _page(desk, session, slug, event_id, form)
+    return _page(desk, session, slug, form, event_id)
 
 
 @router.post(ONE)
@@ -92,27 +91,26 @@ def save(
 ) -> Response:
     """Saves changes, or shows the form again: with its problems, or with a colleague's text."""
     form, typed = forms.Form(fields.model_dump()), fields.model_dump()
-    try:
+    page = partial(_page, desk, session, slug)
+
+    def act() -> Response:
         if fields.do == PREVIEW:
-            return _preview(desk, session, slug, event_id, form)
+            ENTRIES.own(session, desk, slug, event_id)
+            return page(form, event_id, preview=_checked(form))
         with lobby.database.write() as writing:
             campaign = campaigns.own_locked(writing, slug, organisation_id=desk.organisation_id)
             event = events.get(writing, campaign, event_id)
             versions.require(fields.version, shown(event), typed)
             events.change(writing, event, values=_checked(form), now=now)
-    except (Invalid, Conflict) as error:
-        status = step_forms.note(form, error, typed)
-        return _page(desk, session, slug, event_id, form, status=status)
-    except NotFound as error:
-        form = entry_forms.as_new(form, error)
-        return _page(desk, session, slug, None, form, status=409)
-    return see_other(entry_forms.list_of(slug, "saved"))
+        return see_other(entry_forms.list_of(slug, "saved"))
+
+    return entry_forms.answer(act, page, form, event_id, typed)
 
 
 @router.get(f"{ONE}/delete")
 def ask_to_delete(slug: Slug, event_id: UUID, desk: EditorDesk, session: ReadSession) -> Response:
     """Shows a date once more before it is deleted."""
-    return _delete_page(desk, session, slug, event_id, forms.Form())
+    return entry_forms.delete_page(ENTRIES, session, desk, slug, event_id)
 
 
 @router.post(f"{ONE}/delete")
@@ -122,20 +120,9 @@ def delete(
     fields: Annotated[DeleteFields, Form()],
     desk: EditorDesk,
     lobby: TheLobby,
-    session: ReadSession,
 ) -> Response:
     """Deletes a date for good. If a colleague has changed it, asks again."""
-    try:
-        with lobby.database.write() as writing:
-            campaign = campaigns.own_locked(writing, slug, organisation_id=desk.organisation_id)
-            event = events.get(writing, campaign, event_id)
-            entry_forms.require_version(fields.version, shown(event))
-            events.delete(writing, event)
-    except Conflict as error:
-        form = forms.Form()
-        form.note(error)
-        return _delete_page(desk, session, slug, event_id, form, status=409)
-    return see_other(entry_forms.list_of(slug, "deleted"))
+    return entry_forms.delete(ENTRIES, lobby, desk, slug, event_id, fields.version)
 
 
 def shown(event: CampaignEvent) -> dict[str, str]:
@@ -177,32 +164,14 @@ def _when(form: forms.Form) -> dict[str, date | datetime]:
         return {}
 
 
-def _own(desk: Desk, session: Session, slug: str, event_id: UUID) -> CampaignEvent:
-    campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
-    return events.get(session, campaign, event_id)
-
-
-def _preview(
-    desk: Desk, session: Session, slug: str, event_id: UUID | None, form: forms.Form
-) -> Response:
-    if event_id:
-        _own(desk, session, slug, event_id)
-    try:
-        values = _checked(form)
-    except Invalid as error:
-        status = step_forms.note(form, error)
-        return _page(desk, session, slug, event_id, form, status=status)
-    return _page(desk, session, slug, event_id, form, preview=values)
-
-
 def _page(
     desk: Desk,
     session: Session,
     slug: str,
-    event_id: UUID | None,
     form: forms.Form,
-    *,
+    event_id: UUID | None,
     status: int = 200,
+    *,
     preview: dict[str, Any] | None = None,
 ) -> Response:
     campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
@@ -211,33 +180,18 @@ def _page(
         session,
         status=status,
         campaign=campaign,
-        event=_own(desk, session, slug, event_id) if event_id else None,
+        event=events.get(session, campaign, event_id) if event_id else None,
         form=form,
         kinds={kind.value: words for kind, words in EVENT_KINDS.items()},
         preview=preview,
     )
 
 
-def _delete_page(
-    desk: Desk,
-    session: Session,
-    slug: str,
-    event_id: UUID,
-    form: forms.Form,
-    *,
-    status: int = 200,
-) -> Response:
-    campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
-    event = events.get(session, campaign, event_id)
-    form.put(version=versions.of(shown(event)))
-    return desk.page(
-        "organisers/news/delete.html",
-        session,
-        status=status,
-        campaign=campaign,
-        title=event.title,
-        body=event.text,
-        what="date",
-        path=f"{DATES.format(slug=slug)}/{event.id}",
-        form=form,
-    )
+ENTRIES = EntryKind(
+    what="date",
+    path=DATES,
+    get=events.get,
+    shown=shown,
+    text=attrgetter("text"),
+    delete=events.delete,
+)

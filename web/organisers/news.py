@@ -1,38 +1,35 @@
 """The news of a campaign at the desk: writing it, with a preview, changing and deleting it."""
 
 from datetime import datetime
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Response
-from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
-from models import CampaignUpdate
+from models import Campaign, CampaignUpdate
 from models.base import new_id
 from services.campaigns import campaigns, entry_texts, events, news
 from services.common import times
-from services.errors import Conflict, Invalid, NotFound
+from services.errors import Invalid
 from web.base import forms
 from web.base.desk import Desk, EditorDesk
 from web.base.rendering import see_other
 from web.organisers import entry_forms
-from web.organisers.builder import step_forms, versions
-from web.organisers.entry_forms import NEWS, PREVIEW, DeleteFields, Done
+from web.organisers.builder import versions
+from web.organisers.builder.step_forms import OwnFields
+from web.organisers.entry_forms import NEWS, PREVIEW, DeleteFields, Done, EntryKind
 
 NEW, ONE = f"{NEWS}/new", NEWS + "/{update_id}"
 router = APIRouter()
 
 
-class UpdateFields(BaseModel):
-    """The fields as sent. `when` is 'now' or 'later'; `day` and `time` are those in London.
+class UpdateFields(OwnFields):
+    """The fields as sent. `when` is 'now' or 'later'; `day` and `time` are those in London."""
 
-    New news has the `id` that was chosen when its form was shown.
-    """
-
-    id: UUID | None = None
-    version: str = ""
     title: str = ""
     body: str = ""
     when: str = "now"
@@ -66,7 +63,7 @@ def list_entries(
 @router.get(NEW)
 def ask_for_new(slug: Slug, desk: EditorDesk, session: ReadSession, now: Now) -> Response:
     """Shows an empty form."""
-    return _page(desk, session, slug, None, forms.Form({"id": new_id(), "when": "now"}), now)
+    return _page(desk, session, slug, now, forms.Form({"id": new_id(), "when": "now"}), None)
 
 
 @router.post(NEW)
@@ -76,26 +73,27 @@ def add(
     """Publishes news at once or at a time, or shows it as it will look."""
     update_id = fields.id or new_id()
     form = forms.Form(fields.model_dump() | {"id": update_id})
-    if fields.do == PREVIEW:
-        return _preview(desk, session, slug, None, form, now)
-    try:
+    page = partial(_page, desk, session, slug, now)
+
+    def act() -> Response:
+        values = _checked(form, None, now=now)
+        if fields.do == PREVIEW:
+            return page(form, None, preview=values)
         with lobby.database.write() as writing:
             campaign = campaigns.own_locked(writing, slug, organisation_id=desk.organisation_id)
-            values = {"published_at": now} | _checked(form, None, now=now)
             news.add(writing, campaign, **values, now=now, update_id=update_id)
-    except Invalid as error:
-        status = step_forms.note(form, error)
-        return _page(desk, session, slug, None, form, now, status=status)
-    is_later = values["published_at"] > now
-    return see_other(entry_forms.list_of(slug, "scheduled" if is_later else "published"))
+        is_later = values["published_at"] > now
+        return see_other(entry_forms.list_of(slug, "scheduled" if is_later else "published"))
+
+    return entry_forms.answer(act, page, form, None)
 
 
 @router.get(ONE)
 def show(slug: Slug, update_id: UUID, desk: EditorDesk, session: ReadSession, now: Now) -> Response:
     """Shows news in a form."""
-    values = shown(_own(desk, session, slug, update_id))
+    values = shown(ENTRIES.own(session, desk, slug, update_id))
     form = forms.Form({**values, "when": "later", "version": versions.of(values)})
-    return _page(desk, session, slug, update_id, form, now)
+    return _page(desk, session, slug, now, form, update_id)
 
 
 @router.post(ONE)
@@ -110,30 +108,29 @@ def save(
 ) -> Response:
     """Saves changes, or shows the form again: with its problems, or with a colleague's text."""
     form, typed = forms.Form(fields.model_dump()), fields.model_dump()
-    try:
+    page = partial(_page, desk, session, slug, now)
+
+    def act() -> Response:
         if fields.do == PREVIEW:
-            return _preview(desk, session, slug, update_id, form, now)
+            update = ENTRIES.own(session, desk, slug, update_id)
+            return page(form, update_id, preview=_checked(form, update, now=now))
         with lobby.database.write() as writing:
             campaign = campaigns.own_locked(writing, slug, organisation_id=desk.organisation_id)
-            update = news.get(writing, campaign, update_id, published_by=None)
+            update = _get(writing, campaign, update_id)
             current = shown(update)
             if update.published_at <= now or fields.when == "now":
-                typed |= {"day": current["day"], "time": current["time"]}
+                typed.update(day=current["day"], time=current["time"])
             versions.require(fields.version, current, typed)
             news.change(writing, update, values=_checked(form, update, now=now), now=now)
-    except (Invalid, Conflict) as error:
-        status = step_forms.note(form, error, typed)
-        return _page(desk, session, slug, update_id, form, now, status=status)
-    except NotFound as error:
-        form = entry_forms.as_new(form, error)
-        return _page(desk, session, slug, None, form, now, status=409)
-    return see_other(entry_forms.list_of(slug, "saved"))
+        return see_other(entry_forms.list_of(slug, "saved"))
+
+    return entry_forms.answer(act, page, form, update_id, typed)
 
 
 @router.get(f"{ONE}/delete")
 def ask_to_delete(slug: Slug, update_id: UUID, desk: EditorDesk, session: ReadSession) -> Response:
     """Shows news once more before it is deleted."""
-    return _delete_page(desk, session, slug, update_id, forms.Form())
+    return entry_forms.delete_page(ENTRIES, session, desk, slug, update_id)
 
 
 @router.post(f"{ONE}/delete")
@@ -143,20 +140,9 @@ def delete(
     fields: Annotated[DeleteFields, Form()],
     desk: EditorDesk,
     lobby: TheLobby,
-    session: ReadSession,
 ) -> Response:
     """Deletes news for good. If a colleague has changed it, asks again."""
-    try:
-        with lobby.database.write() as writing:
-            campaign = campaigns.own_locked(writing, slug, organisation_id=desk.organisation_id)
-            update = news.get(writing, campaign, update_id, published_by=None)
-            entry_forms.require_version(fields.version, shown(update))
-            news.delete(writing, update)
-    except Conflict as error:
-        form = forms.Form()
-        form.note(error)
-        return _delete_page(desk, session, slug, update_id, form, status=409)
-    return see_other(entry_forms.list_of(slug, "deleted"))
+    return entry_forms.delete(ENTRIES, lobby, desk, slug, update_id, fields.version)
 
 
 def shown(update: CampaignUpdate) -> dict[str, str]:
@@ -197,36 +183,23 @@ def _published_at(form: forms.Form, now: datetime) -> datetime:
     return now
 
 
-def _own(desk: Desk, session: Session, slug: str, update_id: UUID) -> CampaignUpdate:
-    campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
+def _get(session: Session, campaign: Campaign, update_id: UUID) -> CampaignUpdate:
     return news.get(session, campaign, update_id, published_by=None)
-
-
-def _preview(
-    desk: Desk, session: Session, slug: str, update_id: UUID | None, form: forms.Form, now: datetime
-) -> Response:
-    update = _own(desk, session, slug, update_id) if update_id else None
-    try:
-        values = _checked(form, update, now=now)
-    except Invalid as error:
-        status = step_forms.note(form, error)
-        return _page(desk, session, slug, update_id, form, now, status=status)
-    return _page(desk, session, slug, update_id, form, now, preview=values)
 
 
 def _page(
     desk: Desk,
     session: Session,
     slug: str,
-    update_id: UUID | None,
-    form: forms.Form,
     now: datetime,
-    *,
+    form: forms.Form,
+    update_id: UUID | None,
     status: int = 200,
+    *,
     preview: dict[str, Any] | None = None,
 ) -> Response:
     campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
-    update = _own(desk, session, slug, update_id) if update_id else None
+    update = _get(session, campaign, update_id) if update_id else None
     return desk.page(
         "organisers/news/update.html",
         session,
@@ -240,26 +213,11 @@ def _page(
     )
 
 
-def _delete_page(
-    desk: Desk,
-    session: Session,
-    slug: str,
-    update_id: UUID,
-    form: forms.Form,
-    *,
-    status: int = 200,
-) -> Response:
-    campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
-    update = news.get(session, campaign, update_id, published_by=None)
-    form.put(version=versions.of(shown(update)))
-    return desk.page(
-        "organisers/news/delete.html",
-        session,
-        status=status,
-        campaign=campaign,
-        title=update.title,
-        body=update.body,
-        what="update",
-        path=f"{NEWS.format(slug=slug)}/{update.id}",
-        form=form,
-    )
+ENTRIES = EntryKind(
+    what="update",
+    path=NEWS,
+    get=_get,
+    shown=shown,
+    text=attrgetter("body"),
+    delete=news.delete,
+)

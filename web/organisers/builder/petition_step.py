@@ -2,10 +2,8 @@
 
 from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Response
-from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
@@ -19,6 +17,7 @@ from web.base import forms
 from web.base.desk import Desk, EditorDesk
 from web.organisers.builder import frame, step_forms, versions
 from web.organisers.builder.frame import Done, Step
+from web.organisers.builder.step_forms import OwnFields
 
 PATH = "/organiser/campaigns/{slug}/edit/petition"
 ONE = PATH + "/{petition_slug}"
@@ -26,11 +25,9 @@ Another = Annotated[str, Query(max_length=10)]
 router = APIRouter()
 
 
-class PetitionFields(BaseModel):
-    """The fields as sent. A new petition has the `id` that was chosen when its form was shown."""
+class PetitionFields(OwnFields):
+    """The fields as sent."""
 
-    id: UUID | None = None
-    version: str = ""
     action: str = ""
     addressed_to: str = ""
     background: str = ""

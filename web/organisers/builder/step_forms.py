@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
 
 from services.errors import Conflict, Invalid
 from web.base.forms import Form
@@ -9,6 +12,17 @@ from web.organisers.builder import versions
 from web.organisers.builder.versions import ChangedByColleague
 
 CONFLICT, UNPROCESSABLE = 409, 422
+
+
+class OwnFields(BaseModel):
+    """What every form of a row sends.
+
+    A new row has the `id` that was chosen when its form was shown: a form that is sent twice adds
+    one row. The form of an old one has the `version` of the values that it showed.
+    """
+
+    id: UUID | None = None
+    version: str = ""
 
 
 def note(
