@@ -1,14 +1,12 @@
 """Checks the texts of a petition, its goal and the time at which it closes."""
 
-import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 from services.common import texts, times
 from services.errors import Invalid
 
 LONGEST_ACTION, LONGEST_ADDRESSEE, LONGEST_BACKGROUND = 200, 200, 20_000
 LARGEST_GOAL = 1_000_000_000
-_TIME = re.compile(r"([01]?[0-9]|2[0-3])[:.]([0-5][0-9])")
 
 
 def action(text: str) -> str:
@@ -34,7 +32,8 @@ def goal(text: str) -> str:
 def closes_at(day: str, at: str) -> datetime | None:
     """Returns when a petition closes: at a time in London, or with the end of the day.
 
-    `day` is written as YYYY-MM-DD, `at` as HH:MM; without a day it stays open. Raises Invalid.
+    `day` is written as YYYY-MM-DD, `at` such as 17:00 or 5pm; without a day it stays open. Raises
+    Invalid.
     """
     if not day.strip():
         if at.strip():
@@ -44,8 +43,7 @@ def closes_at(day: str, at: str) -> datetime | None:
     try:
         if not at.strip():
             return times.end_of_day(parsed)
-        local = datetime.combine(parsed, _time(at.strip()), times.LONDON)
-        return local.astimezone(UTC)
+        return times.in_london(parsed, texts.clock_time(at, "closes_time"))
     except OverflowError as error:  # the last day of the calendar
         raise Invalid.field("closes_on", "day_malformed", "Choose an earlier day.") from error
 
@@ -58,11 +56,3 @@ def closes_as_typed(moment: datetime | None) -> tuple[str, str]:
     if local.time() == time():
         return (local.date() - timedelta(days=1)).isoformat(), ""
     return local.date().isoformat(), f"{local:%H:%M}"
-
-
-def _time(text: str) -> time:
-    found = _TIME.fullmatch(text)
-    if found is None:
-        message = "Enter a time in hours and minutes, such as 17:00."
-        raise Invalid.field("closes_time", "time_malformed", message)
-    return time(int(found[1]), int(found[2]))
