@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.support.keys import OTHERS, add_campaign, others_key
 from tests.support.lobbies import MakeLobby
 from tests.support.outside import motions_api
 from tests.support.outside.motions_api import KNOWN, Parliament, Reply
-from tests.support.pages import visible
+from tests.support.pages import hidden, value_of, visible
 
 DRAFT = "fair-fares"
 NEW = 66112
@@ -336,6 +337,45 @@ def test_a_motion_needs_its_purpose_and_nothing_typed_is_lost(
     assert 'id="purpose-error"' in answer.text
     assert 'value="rhoi tocyn"' in answer.text
     assert campaign_of(lobby).purpose_welsh == ""
+
+
+@pytest.mark.parametrize("do", ["search", "enter"])
+def test_a_search_keeps_a_purpose_that_is_not_saved_yet(
+    signed_in: DeskClient, lobby: Lobby, parliament: Parliament, do: str
+) -> None:
+    parliament.answers(one_motion())
+    choose(signed_in, NEW)
+    parliament.answers(listing(*({"Id": NEW + number} for number in range(10))))
+    shown = signed_in.get(path())
+    typed = {"purpose": PURPOSE, "purpose_welsh": "rhoi tocyn", "version": version_on(shown)}
+    answer = signed_in.post(path(), data={**typed, "do": do, "q": "carers", "asked": ""})
+    assert answer.status_code == 303
+    assert "token" not in answer.headers["Location"]
+    found = signed_in.get(answer.headers["Location"])
+    older = re.search(r'href="([^"]+)">Older motions', found.text)
+    assert older
+    for page in (found, signed_in.get(unescape(older[1]))):
+        assert "10 motions found" in visible(page)
+        assert "Not saved yet." in visible(page)
+        assert (value_of(page, "purpose"), version_on(page)) == (PURPOSE, typed["version"])
+    assert campaign_of(lobby).purpose == ""
+    kept = typed | {"q": value_of(found, "q"), "asked": hidden(found, "asked")}
+    parliament.answers(motions_api.answer(**LISTED | {"Id": NEW + 1, "SponsorsCount": 0}))
+    other = choose(signed_in, NEW + 1, current=str(NEW), **kept)
+    assert value_of(signed_in.get(other.headers["Location"]), "purpose_welsh") == "rhoi tocyn"
+    assert signed_in.post(path(), data=kept | {"do": "enter"}).status_code == 303, "Enter saves"
+    assert campaign_of(lobby).purpose == PURPOSE
+
+
+def test_a_search_without_other_words_has_a_short_address(
+    signed_in: DeskClient, parliament: Parliament
+) -> None:
+    parliament.answers(one_motion())
+    choose(signed_in, NEW)
+    data = {"do": "search", "q": "carers", "version": version_on(signed_in.get(path()))}
+    assert signed_in.post(path(), data=data).headers["Location"] == f"{path()}?q=carers#found"
+    long = signed_in.post(path(), data=data | {"purpose": "x" * 300})
+    assert (long.status_code, value_of(long, "purpose")) == (422, "x" * 300)
 
 
 def test_a_colleagues_purpose_is_not_overwritten_unseen(

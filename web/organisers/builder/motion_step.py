@@ -1,6 +1,6 @@
 """The builder's step 'Motion': finding one in Parliament's list, and saying what it asks for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,7 +37,10 @@ router = APIRouter()
 
 
 class MotionFields(BaseModel):
-    """The fields as sent. `do` is the button; `q`, `all` and `page` are the search beside it."""
+    """The fields as sent. `do` is the button; `q`, `all` and `page` are the search beside it.
+
+    `asked` is the `q` of the page that was shown.
+    """
 
     do: str = ""
     motion_id: str = ""
@@ -48,6 +51,7 @@ class MotionFields(BaseModel):
     q: str = ""
     all: str = ""
     page: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +79,13 @@ class SearchPage:
         """Returns whether Parliament may have more motions than we asked for."""
         return len(self.found.motions) >= motion_search.MOST
 
-    def address(self, path: str, *, page: int = 1, every_session: bool) -> str:
-        """Returns the address of this search with other choices."""
-        query = {"q": self.query, "all": "yes" if every_session else "", "page": str(page)}
-        given = {name: value for name, value in query.items() if value and (name, value) != _FIRST}
-        return f"{path}?{urlencode(given)}#found"
-
-
-_FIRST = ("page", "1")
+    def address(
+        self, path: str, unsaved: dict[str, str], *, page: int = 1, every_session: bool
+    ) -> str:
+        """Returns the address of this search with other choices, which keeps what is not saved."""
+        number = str(page) if page > 1 else ""
+        query = {"q": self.query, "all": "yes" if every_session else "", "page": number}
+        return f"{path}{_as_query(query | unsaved)}#found"
 
 
 @router.get(PATH)
@@ -94,12 +97,19 @@ def show_motion(
     q: Text = "",
     every: Annotated[str, Query(alias="all")] = "",
     page: Text = "",
+    purpose: Text = "",
+    purpose_welsh: Text = "",
+    version: Text = "",
     done: Text = "",
 ) -> Response:
-    """Shows the campaign's motion, and what a search finds."""
+    """Shows the campaign's motion, and what a search finds.
+
+    With a `version` it shows a purpose that was typed before the search, and is not saved.
+    """
     with lobby.database.read() as session:
         campaigns.own(session, slug, organisation_id=desk.organisation_id)
-    form = forms.Form({"q": q})
+    typed = {"purpose": purpose, "purpose_welsh": purpose_welsh, "version": version}
+    form = forms.Form({"q": q, **(typed if version else {})})
     search = _search(lobby, form, every=every, page=page, now=now)
     return _page(lobby, desk, slug, form, search, now=now, done=done)
 
@@ -118,8 +128,12 @@ def change_motion(
         "take_off": lambda: _take_off(lobby, desk, slug, now),
         "unlink": lambda: _unlink(lobby, desk, slug, fields, now),
         "none": lambda: _say_none(lobby, desk, slug, now),
+        "search": lambda: _to_search(lobby, desk, slug, fields),
     }
-    action = actions.get(fields.do, lambda: _save_purpose(lobby, desk, slug, fields, now))
+    is_search = fields.do == "enter" and fields.q.strip() != fields.asked.strip()
+    action = actions.get(
+        "search" if is_search else fields.do, lambda: _save_purpose(lobby, desk, slug, fields, now)
+    )
     with lobby.database.read() as session:
         campaigns.own(session, slug, organisation_id=desk.organisation_id)
     try:
@@ -152,7 +166,33 @@ def _choose(lobby: Lobby, desk: Desk, slug: str, fields: MotionFields, now: date
             campaign_motions.link(session, campaign, motion_id, role=MotionRole.CURRENT, now=now)
         if campaign.runs_without_motion:
             campaigns.update(session, campaign, values={"runs_without_motion": False}, now=now)
-    return _back(slug, "motion-chosen")
+        unsaved = _unsaved(campaign, forms.Form(fields.model_dump()))
+    return _back(slug, "motion-chosen", unsaved)
+
+
+def _to_search(lobby: Lobby, desk: Desk, slug: str, fields: MotionFields) -> Response:
+    """Leads to what the search finds, with a purpose that is typed and not saved."""
+    form = forms.Form(fields.model_dump())
+    form.check("purpose", campaign_texts.purpose, missing="")
+    form.check("purpose_welsh", campaign_texts.purpose_welsh, missing="")
+    form.finish()
+    with lobby.database.read() as session:
+        campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
+    query = {"q": fields.q.strip(), "all": fields.all} | _unsaved(campaign, form)
+    return see_other(f"{frame.path_of(slug, Step.MOTION)}{_as_query(query)}#found")
+
+
+def _unsaved(campaign: Campaign, form: forms.Form) -> dict[str, str]:
+    """Returns the fields of a purpose that was typed and is not saved; none if it is."""
+    saved = _purposes(campaign)
+    is_saved = all(form.value(name).strip() == value for name, value in saved.items())
+    if is_saved or not form.value(versions.FIELD):  # without one, no page has shown it
+        return {}
+    return {name: form.value(name) for name in (*saved, versions.FIELD)}
+
+
+def _as_query(given: Mapping[str, str]) -> str:
+    return "?" + urlencode({name: value for name, value in given.items() if value})
 
 
 def _motion_id(fields: MotionFields) -> int:
@@ -229,8 +269,9 @@ def _purposes(campaign: Campaign) -> dict[str, str]:
     return {"purpose": campaign.purpose, "purpose_welsh": campaign.purpose_welsh}
 
 
-def _back(slug: str, done: str) -> Response:
-    return see_other(f"{frame.path_of(slug, Step.MOTION)}?done={done}")
+def _back(slug: str, done: str, unsaved: dict[str, str] | None = None) -> Response:
+    query = {"done": done, **(unsaved or {})}
+    return see_other(frame.path_of(slug, Step.MOTION) + _as_query(query))
 
 
 def _again(
@@ -308,6 +349,7 @@ def _page(
             done=done,
             form=form,
             search=search,
+            unsaved=_unsaved(campaign, form),
             current=current,
             current_state=_state(session, current, now),
             tabled_by=_tabled_by(session, current),
