@@ -119,3 +119,23 @@ def test_the_bar_at_the_bottom_never_covers_what_has_the_focus(
         stops.add(page.evaluate("document.activeElement.outerHTML.slice(0, 200)"))
     assert len(stops) > 10, "the focus went through the page"
     page.context.close()
+
+
+@on_sqlite
+def test_a_letters_form_comes_before_what_is_missing_on_a_phone(
+    browser: Browser, address: str
+) -> None:
+    page = page_of(browser, address, 390)
+    sign_in(page)
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 640})
+        page.goto(f"{EDIT}/letters/new")
+        missing = page.get_by_role("complementary", name="What it still lacks")
+        for last_of_form in (page.get_by_role("button", name="Save"), page.locator("#preview")):
+            form, listed = last_of_form.bounding_box(), missing.bounding_box()
+            assert form
+            assert listed
+            assert form["y"] + form["height"] <= listed["y"]
+        tab_to(page, "Name (only you see it)")
+        tab_to(page, "Publish your privacy notice")  # Tab goes only forward: this comes later
+    page.context.close()
