@@ -13,7 +13,7 @@ _GREETING = {"en": "Dear", "cy": "Annwyl"}
 _SIGN_OFF = {"en": "Yours sincerely,", "cy": "Yn gywir,"}
 _ENDS = (".", "!", "?", "…")
 # Writers see a draft before they enter their name.
-_NO_NAME = {"en": "[your name]", "cy": "[eich enw]"}
+NO_NAME = {"en": "[your name]", "cy": "[eich enw]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +114,4 @@ def _values(facts: LetterFacts, locale: str) -> dict[str, str | int]:
     values = {name: getattr(facts, name) for name in NAMES}
     if facts.earlier_motion_number is None:
         del values[EARLIER]  # templates test it with 'is defined'
-    return values | {"name": facts.name or _NO_NAME[locale]}
+    return values | {"name": facts.name or NO_NAME[locale]}

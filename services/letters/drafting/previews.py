@@ -25,6 +25,7 @@ _EARLIER = "123"
 # Never stored: previews of a campaign that has no motion yet.
 _NO_MOTION = Motion(id=0, number="…", title="…", text="", tabled_on=date.min)
 NO_TEXT = MailText("", "")
+INVENTED_SEAT = "Exampleton North"
 # What a preview shows where a writer's own words and the points that they tick will be.
 OWN_WORDS = "(Their own sentences go here.)"
 CHOSEN_POINTS = "(The points that they tick go here.)"
@@ -170,7 +171,7 @@ def sample_facts(
     """Returns invented values, with the campaign's own title and motion."""
     return LetterFacts(
         member="Alex Example",
-        constituency="Exampleton North",
+        constituency=INVENTED_SEAT,
         party=profile.party or "",
         motion_number=motion.number if motion else "1",
         motion_title=motion.title if motion else "A motion to be tabled",

@@ -414,6 +414,20 @@ def test_a_preview_shows_another_mp_and_another_kind_with_the_text_as_typed(
     assert letters_of(lobby) == []
 
 
+def test_a_preview_marks_all_that_comes_from_the_writer(
+    signed_in: DeskClient, lobby: Lobby, draft: str
+) -> None:
+    typed = {**TYPED, "parties": [], "closing": "Yours, {{ name }} of {{ constituency }}. Sign?"}
+    page = signed_in.post(path(DRAFT, "new"), data={**typed, "do": "preview"})
+    marked = re.findall(r"<mark[^>]*>(.*?)</mark>", page.text)
+    assert previews.OWN_WORDS in marked
+    assert "[your name]" in marked
+    assert marked[-1] == "(The writer’s name, address and postcode)"
+    seat = re.search(r"Yours, <mark>\[your name\]</mark> of <mark>([^<]+)</mark>\. Sign", page.text)
+    assert seat
+    assert f", {seat[1]}. 1 of" in visible(page), "the seat of the MP to whom it goes"
+
+
 def test_a_kind_without_mps_is_previewed_with_an_invented_one(
     signed_in: DeskClient, lobby: Lobby
 ) -> None:

@@ -1,13 +1,15 @@
 """The preview beside a letter: what an MP of each kind gets from the whole list."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from models import Campaign, Organisation
-from services.letters.drafting import facts, previews
+from models import Campaign
+from services.campaigns import campaigns
+from services.letters.drafting import composing, previews
 from services.letters.drafting.previews import Preview
 from services.letters.kinds.conditions import MemberProfile, Variant, choose, every_kind
 from services.letters.kinds.coverage import MemberKind, SittingMember, kind_of
@@ -15,6 +17,21 @@ from web.organisers.builder import letter_words
 from web.organisers.builder.letter_list import LetterList
 
 MOST_PLACES = 6  # digits of a number in a form
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A text of a letter that comes from its writer. `is_ours`: words of ours, in English."""
+
+    text: str
+    is_ours: bool = False
+
+
+_OF_WRITERS = (
+    Mark(previews.OWN_WORDS, is_ours=True),
+    Mark(previews.CHOSEN_POINTS, is_ours=True),
+    *(Mark(name) for name in composing.NO_NAME.values()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +103,18 @@ class LetterPreview:
         return found.name if found else "Alex Example (invented)"
 
     @property
-    def paragraphs(self) -> list[list[tuple[str, bool]]]:
-        """The letter in paragraphs of pieces; true marks what its writer adds."""
-        return [_pieces(part) for part in self.preview.text.body.split("\n\n")]
+    def paragraphs(self) -> list[list[tuple[str, Mark | None]]]:
+        """The letter in paragraphs of pieces, those with a mark come from its writer."""
+        marks = [*_OF_WRITERS, *(Mark(seat) for seat in self._seats)]
+        return [_pieces(part, marks) for part in self.preview.text.body.split("\n\n")]
+
+    @property
+    def _seats(self) -> list[str]:
+        """The names of the seat: the letter has it because its writer lives there."""
+        if self.member is None:
+            return [previews.INVENTED_SEAT]
+        constituency = self.member.seat.constituency
+        return [name for name in (constituency.name, constituency.name_welsh) if name]
 
 
 def of_letter(
@@ -155,12 +181,8 @@ def _buttons(members: Sequence[SittingMember], chosen: MemberKind) -> list[KindB
     ]
 
 
-def _pieces(paragraph: str) -> list[tuple[str, bool]]:
-    pieces: list[tuple[str, bool]] = [(paragraph, False)]
-    for mark in (previews.OWN_WORDS, previews.CHOSEN_POINTS):
-        cut: list[tuple[str, bool]] = []
-        for text, is_mark in pieces:
-            before, found, after = ("", "", text) if is_mark else text.partition(mark)
-            cut += [(text, True)] if is_mark else [(before, False), (found, True), (after, False)]
-        pieces = [piece for piece in cut if piece[0]]
-    return pieces
+def _pieces(paragraph: str, marks: Sequence[Mark]) -> list[tuple[str, Mark | None]]:
+    by_text = {mark.text: mark for mark in marks}
+    either = "|".join(re.escape(text) for text in by_text)
+    parts = re.split(rf"(?<!\w)({either})(?!\w)", paragraph)
+    return [(part, by_text.get(part)) for part in parts if part]
