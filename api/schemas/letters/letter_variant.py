@@ -23,7 +23,7 @@ class ConditionsBody(Request):
 
     Members who withdrew their signature get a letter only if `standing` has `withdrawn`. The
     inclusive bounds are for the number of letters that constituents sent to the member about the
-    motion.
+    motion. A `region` is one of England's, such as 'South West', as in the tally.
     """
 
     standing: list[Standing] = Field(default_factory=list, max_length=len(Standing))
@@ -31,6 +31,7 @@ class ConditionsBody(Request):
     eligibility: list[Eligibility] = Field(default_factory=list, max_length=len(Eligibility))
     party: list[Line100] = Field(default_factory=list, max_length=30)
     nation: list[Nation] = Field(default_factory=list, max_length=4)
+    region: list[Line100] = Field(default_factory=list, max_length=30)
     signed_earlier: bool | None = None
     letters_at_least: Count | None = None
     letters_at_most: Count | None = None
@@ -133,6 +134,7 @@ class PreviewAnswer(Answer):
     role: Role | None
     party: str | None
     nation: str | None
+    region: str | None
     signed_earlier: bool
     letters: int
     variant: str | None

@@ -81,6 +81,7 @@ def profile_of(
         role=position.role,
         party=seat.member.party if seat.member else None,
         nation=seat.constituency.nation,
+        region=seat.constituency.region,
         signed_earlier=background.earlier_motion_number is not None,
         letters=background.letters,
     )

@@ -18,7 +18,7 @@ class MemberProfile:
     """What the conditions of variants compare of a member.
 
     `letters` counts those that were sent to them about the motion. `party` is None if the seat is
-    vacant.
+    vacant. `region` is a region of England, or elsewhere the name of the nation.
     """
 
     standing: Standing
@@ -26,6 +26,7 @@ class MemberProfile:
     role: Role | None = None
     party: str | None = None
     nation: str | None = None
+    region: str | None = None
     signed_earlier: bool = False
     letters: int = 0
 
@@ -42,6 +43,7 @@ class Conditions:
     eligibility: tuple[Eligibility, ...] = ()
     party: tuple[str, ...] = ()
     nation: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()
     signed_earlier: bool | None = None
     letters_at_least: int | None = None
     letters_at_most: int | None = None
@@ -85,6 +87,7 @@ class Conditions:
             and _allows(self.eligibility, member.eligibility)
             and _allows_any_case(self.party, member.party)
             and _allows(self.nation, member.nation)
+            and _allows_region(self.region, member.region)
             and self.signed_earlier in (None, member.signed_earlier)
             and (lower is None or member.letters >= lower)
             and (upper is None or member.letters <= upper)
@@ -127,6 +130,7 @@ class Variant:
             kind.role,
             party=next(iter(conditions.party), "Labour"),
             nation=next(iter(conditions.nation), "England"),
+            region=next(iter(conditions.region), None),
             signed_earlier=bool(conditions.signed_earlier),
             letters=conditions.letters_at_least or 0,
         )
@@ -148,6 +152,10 @@ def holds(act: LetterAct, standing: Standing, eligibility: Eligibility) -> bool:
         LetterAct.MINISTER: not has_signed and eligibility is Eligibility.CONVENTION,
         LetterAct.ANOTHER_WAY: not has_signed,
     }[act]
+
+
+def _allows_region(wanted: Iterable[str], region: str | None) -> bool:
+    return _allows({name.casefold() for name in wanted}, region and region.casefold())
 
 
 def every_kind() -> list[MemberProfile]:

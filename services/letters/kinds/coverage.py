@@ -102,6 +102,7 @@ def sitting_members(
             position.role,
             party=seat.member.party,
             nation=seat.constituency.nation,
+            region=seat.constituency.region,
             signed_earlier=seat.member.id in earlier,
             letters=letters.get(seat.constituency.code, 0),
         )

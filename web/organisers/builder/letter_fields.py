@@ -18,7 +18,8 @@ from web.organisers.builder import letter_words
 from web.organisers.builder.letter_words import ACTS, TICKS
 
 PARTS = ("subject", "introduction", "opening", "closing", "points")
-NATIONS = ("England", "Scotland", "Wales", "Northern Ireland")
+ENGLAND = "England"
+NATIONS = (ENGLAND, "Scotland", "Wales", "Northern Ireland")
 LABOUR = ("Labour", "Labour (Co-op)")
 WELSH = "_cy"
 _ELIGIBILITY = {
@@ -48,6 +49,7 @@ class LetterFields(BaseModel):
     kinds: list[str] = []
     parties: list[str] = []
     nations: list[str] = []
+    regions: list[str] = []
     subject: str = ""
     introduction: str = ""
     opening: str = ""
@@ -88,6 +90,13 @@ def party_choices(
     return [labour, *(PartyChoice(name, name, (name,)) for name in names)]
 
 
+def region_choices(members: Sequence[SittingMember], stored: Sequence[str] = ()) -> list[str]:
+    """Returns the regions of England by name, and those that a letter names besides."""
+    seats = [found.seat.constituency for found in members]
+    names = sorted({seat.region for seat in seats if seat.nation == ENGLAND})
+    return [*names, *(name for name in stored if name not in names)]
+
+
 def values_of(variant: Variant) -> dict[str, str | list[str]]:
     """Returns a letter as the fields show it."""
     values: dict[str, str | list[str]] = {
@@ -96,6 +105,7 @@ def values_of(variant: Variant) -> dict[str, str | list[str]]:
         "kinds": letter_words.ticks_of(variant),
         "parties": _parties_ticked(variant.conditions.party),
         "nations": list(variant.conditions.nation),
+        "regions": list(variant.conditions.region),
     }
     for locale, ending in (("en", ""), ("cy", WELSH)):
         part = variant.texts.get(locale, VariantTexts("", "", ""))
@@ -155,7 +165,7 @@ def _of_list(item: FieldError) -> FieldError:
     if item.code == "fallback_missing":
         message = (
             "The last letter in the list must be for everybody else: “Ask for help in another "
-            "way”, for all parties and nations."
+            "way”, for all parties, nations and regions."
         )
         return FieldError("", item.code, message)
     return FieldError("", item.code, f"Another letter has a mistake. {item.message}")
@@ -197,6 +207,12 @@ def _conditions(fields: LetterFields, act: LetterAct, stored: Variant | None) ->
     if set(fields.nations) != set(before.nation):
         nations = tuple(nation for nation in NATIONS if nation in fields.nations)
         before = replace(before, nation=() if len(nations) == len(NATIONS) else nations)
+    if set(fields.regions) != set(before.region):
+        names = [texts.line(name, "regions", longest=100) for name in fields.regions]
+        before = replace(before, region=tuple(names))
+        if names and before.nation not in ((), (ENGLAND,)):
+            message = "These regions are in England. Tick England alone, or no nation."
+            raise Invalid.field("regions", "conditions_never_hold", message)
     return before
 
 

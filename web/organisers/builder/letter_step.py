@@ -290,8 +290,9 @@ def _page(
     status: int = 200,
     done: str = "",
 ) -> Response:
-    stored_party = draft.stored.conditions.party if draft.stored else ()
-    choices = letter_fields.party_choices(listed.members, stored_party)
+    stored = draft.stored.conditions if draft.stored else Conditions()
+    choices = letter_fields.party_choices(listed.members, stored.party)
+    regions = letter_fields.region_choices(listed.members, stored.region)
     return frame.show(
         desk,
         session,
@@ -321,6 +322,7 @@ def _page(
         ticks=letter_words.TICKS,
         parties={each.value: each.label for each in choices},
         nations={nation: nation for nation in NATIONS},
+        regions={region: region for region in regions},
         blanks=letter_words.BLANKS,
         example=letter_words.EXAMPLE,
     )

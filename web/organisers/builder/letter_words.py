@@ -92,8 +92,9 @@ def whom(variant: Variant) -> str:
     """Says for which MPs a letter is: 'Green Party MPs in Wales who can sign and haven’t'."""
     conditions = variant.conditions
     parties = f"{_joined(conditions.party)} " if conditions.party else ""
-    nations = f" in {_joined(conditions.nation)}" if conditions.nation else ""
-    return f"{parties}MPs{nations} who {_who(kinds_of(variant))}{_further(conditions)}"
+    places = ", ".join(_joined(each) for each in (conditions.region, conditions.nation) if each)
+    where = f" in {places}" if places else ""
+    return f"{parties}MPs{where} who {_who(kinds_of(variant))}{_further(conditions)}"
 
 
 def further(conditions: Conditions) -> str:

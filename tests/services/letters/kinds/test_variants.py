@@ -92,6 +92,8 @@ def reader(standing: Standing = NOT, eligibility: Eligibility = CAN, **more: Any
         ({"party": ("LABOUR",)}, {}, {"party": "Green Party"}),
         ({"party": ("Labour",)}, {}, {"party": None}),
         ({"nation": ("England", "Wales")}, {}, {"nation": "Scotland"}),
+        ({"region": ("london", "South West")}, {"region": "London"}, {"region": "North East"}),
+        ({"region": ("London",)}, {"region": "London"}, {"region": None}),
         ({"signed_earlier": True}, {"signed_earlier": True}, {}),
         ({"signed_earlier": False}, {}, {"signed_earlier": True}),
         ({"letters_at_least": 3}, {"letters": 3}, {"letters": 2}),
@@ -427,7 +429,10 @@ def test_own_letters_are_kept_in_order_drafted_from_and_given_up_again(
     }
     welsh = {**words, "subject": "Cais", "points": []}
     own = variant_json(
-        "ask", "scots", texts={"en": words, "cy": welsh}, conditions={"nation": ["Scotland"]}
+        "ask",
+        "scots",
+        texts={"en": words, "cy": welsh},
+        conditions={"nation": ["Scotland"], "region": ["scotland"]},
     )
     assert client.get(URL, headers=key).json()["is_built_in"]
     saved = put(own, variant_json("ask"), THANK, FALLBACK)
@@ -437,7 +442,8 @@ def test_own_letters_are_kept_in_order_drafted_from_and_given_up_again(
     assert [entry["name"] for entry in saved.json()["variants"]] == [
         *("scots", "ask", "thank", "another_way")
     ]
-    assert saved.json()["variants"][0]["conditions"] == {"nation": ["Scotland"]}
+    conditions = {"nation": ["Scotland"], "region": ["scotland"]}
+    assert saved.json()["variants"][0]["conditions"] == conditions
     draft = draft_letter(client, name="Anna Example", points=["Second."], personal="My own words.")
     assert (draft["variant"], draft["act"], draft["locale"]) == ("scots", "ask", "en")
     assert draft["subject"] == "EDM 152"
