@@ -46,7 +46,7 @@ KEY_SCOPES = ("signatures:write",)
 
 @dataclass(slots=True)
 class DeskScene(Scene):
-    """A scene with the people who work at the desk: the id of an organiser by a short name."""
+    """A scene with the people of an organisation: the id of an organiser by a short name."""
 
     people: dict[str, UUID] = field(default_factory=dict)
 

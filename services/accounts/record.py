@@ -1,4 +1,4 @@
-"""The record of what was done with accounts, as owners read it at the desk.
+"""The record of what was done with accounts, as owners read it in the browser.
 
 Every rule that changes an account notes it in its own transaction. A row outlives the account.
 """

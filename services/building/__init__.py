@@ -1,1 +1,1 @@
-"""Building a campaign at the desk: what it still lacks, and its stages from draft to outcome."""
+"""Building a campaign in the browser: what it still lacks, and its stages from draft to outcome."""

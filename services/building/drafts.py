@@ -1,4 +1,4 @@
-"""Campaigns and petitions that organisers make at the desk. They are born as drafts."""
+"""Campaigns and petitions that organisers make in the browser. They are born as drafts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

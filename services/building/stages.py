@@ -1,4 +1,4 @@
-"""The stages of a campaign at the desk: it opens, pauses, closes, opens again, and ends.
+"""The stages of a campaign: it opens, pauses, closes, opens again, and ends.
 
 The campaign's row must be locked (`campaigns.own_locked`), so that of two people at once the second
 one finds what the first one did.

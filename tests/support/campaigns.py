@@ -115,7 +115,7 @@ def change_draft(session: Any, lobby: Lobby, **values: Any) -> None:
 
 
 def remove_petition(session: Any, lobby: Lobby) -> None:
-    """Removes the draft's petition, as a colleague does at the desk."""
+    """Removes the draft's petition, as a colleague does in the browser."""
     campaign = campaigns.by_slug(session, DRAFT)
     campaigns.own_locked(session, DRAFT, organisation_id=campaign.organisation_id)
     petition = petitions.by_slug(session, DRAFT_PETITION)

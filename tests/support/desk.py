@@ -1,4 +1,4 @@
-"""Works at the desk in tests: a client whose forms have their token, organisers of any role."""
+"""Works as an organiser in tests: a client whose forms have their token, organisers of any role."""
 
 from datetime import timedelta
 from functools import cache

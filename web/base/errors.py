@@ -128,7 +128,7 @@ def _embed_error(path: str, status: int, values: dict[str, Any]) -> Response:
 
 
 def _page(request: Request, lobby: Lobby, status: int, values: dict[str, Any]) -> Response:
-    """Renders the page: at the desk in its frame, elsewhere with the demonstration's banner.
+    """Renders the page: in the frame of the desk, or with the demonstration's banner.
 
     It does without both where the database does not answer.
     """

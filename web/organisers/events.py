@@ -1,4 +1,4 @@
-"""The dates of a campaign at the desk: adding, changing and deleting them."""
+"""Pages on which organisers add, change and delete the dates of a campaign."""
 
 from datetime import date, datetime
 from functools import partial

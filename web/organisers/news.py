@@ -1,4 +1,4 @@
-"""The news of a campaign at the desk: writing it, with a preview, changing and deleting it."""
+"""Pages on which organisers write a campaign's news, with a preview, change and delete it."""
 
 from datetime import datetime
 from functools import partial

@@ -67,7 +67,7 @@ def save(
     """Replaces all of a campaign's kinds of letter. With none it uses the built-in ones again.
 
     Invalid names every mistake with its line. Conflict if some member would get no letter, except
-    with `is_unfinished`, for a draft at the desk: it cannot open before everybody gets one.
+    with `is_unfinished`, for a draft made in the browser: it cannot open before everybody gets one.
     """
     new = checked(variants, is_unfinished=is_unfinished)
     # The second of two concurrent calls waits here, and then replaces what the first one wrote.

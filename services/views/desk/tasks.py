@@ -1,4 +1,4 @@
-"""What needs somebody today at the desk: derived from rows, so that it goes with its cause."""
+"""What needs somebody today: derived from rows, so that it goes with its cause."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

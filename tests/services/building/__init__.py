@@ -1,1 +1,1 @@
-"""Tests of building campaigns at the desk."""
+"""Tests of building campaigns in the browser."""

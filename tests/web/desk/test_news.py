@@ -1,4 +1,4 @@
-"""Tests writing news and dates at the desk."""
+"""Tests writing news and dates in the browser."""
 
 import re
 from datetime import UTC, date, datetime, timedelta

@@ -1,1 +1,1 @@
-"""Tests of who works at the desk: roles, invitations, removal, the record and what each may do."""
+"""Tests of an organisation's people: roles, invitations, removal, and what each may do."""

@@ -1,4 +1,4 @@
-"""Fixtures of tests with several people at the desk."""
+"""Fixtures of tests with several organisers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
