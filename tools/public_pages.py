@@ -299,6 +299,7 @@ _OF_STATES = (
 _OPEN = (
     *_OF_STATES,
     PageState("style guide", at(lambda _: "/styleguide")),
+    PageState("style guide of the desk", at(lambda _: "/styleguide?of=desk")),
     PageState("style guide in a brand's colour", at(lambda _: "/styleguide?colour=005eb8")),
     PageState("sign form with problems", sent(lambda scene: scene.petition, {"email": "anna@"})),
     PageState("check your email", _check_email),

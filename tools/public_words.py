@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 DEMONSTRATION = ROOT / "services/demonstration/campaign.json"
 SHORTEST = 4  # words of a text that counts for the reading age
 FILLED_IN = "Anna"
-_FOR_DEVELOPERS = {"style_guide.html", "dev_mail.html", "dev_mails.html"}
+_FOR_DEVELOPERS = {"style_guide.html", "style_guide_desk.html", "dev_mail.html", "dev_mails.html"}
 _WITHOUT_WORDS = {"icon.html"}  # only shapes
 _FOR_ORGANISERS = "webhook_"  # the mails about webhooks, and what is about them alone
 # Modules whose messages and words the public reads.
