@@ -23,6 +23,7 @@ from services.assembly import Lobby, open_lobby
 from services.organisations import passwords
 from tests.support.common import Clock, postcode_lookup_file
 from tests.support.database.databases import ReusedDatabase
+from tests.support.database.reuse import PostgresDatabases
 from tests.support.desk import CHEAP_HASHER, DeskClient
 from tests.support.lobbies import MakeLobby, prepare, settings_for
 
@@ -69,7 +70,8 @@ def postgres() -> Iterator[str]:
         server = get_server(folder, cleanup_mode="delete")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             # The data is thrown away, and no test kills the database server.
-            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            # Tests that look at query plans set the statistics themselves.
+            for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
                 connection.execute(f"ALTER SYSTEM SET {setting} = off")
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
@@ -80,10 +82,12 @@ def postgres() -> Iterator[str]:
 def sqlite_templates(
     tmp_path_factory: pytest.TempPathFactory, postcode_file: Path
 ) -> dict[str, Path]:
-    files = {}
-    for name in ("full", "empty"):
+    files: dict[str, Path] = {}
+    for name in ("empty", "full"):
         folder = tmp_path_factory.mktemp(name)
         settings = settings_for(f"sqlite:///{folder}/lobby.db", folder)
+        if files:
+            shutil.copy(files["empty"], folder / "lobby.db")  # migrated already
         prepare(settings, postcode_file, with_demonstration=name == "full")
         files[name] = folder / "lobby.db"
     return files
@@ -91,21 +95,29 @@ def sqlite_templates(
 
 @pytest.fixture(scope="session")
 def postgres_templates(
-    postgres: str, tmp_path_factory: pytest.TempPathFactory, postcode_file: Path
+    postgres: str,
+    postgres_databases: PostgresDatabases,
+    tmp_path_factory: pytest.TempPathFactory,
+    postcode_file: Path,
 ) -> dict[str, str]:
-    names = {}
-    for name in ("full", "empty"):
+    names: dict[str, str] = {}
+    for name in ("empty", "full"):
         template = f"template_{name}"
         with psycopg.connect(postgres, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {template}")
-        settings = settings_for(_database(postgres, template), tmp_path_factory.mktemp(name))
+            migrated = names.get("empty", "template1")
+            connection.execute(f"CREATE DATABASE {template} TEMPLATE {migrated}")
+        settings = settings_for(postgres_databases.url(template), tmp_path_factory.mktemp(name))
         prepare(settings, postcode_file, with_demonstration=name == "full")
         names[name] = template
     return names
 
 
-def _database(server: str, name: str) -> str:
-    return server.replace("/postgres?", f"/{name}?")
+@pytest.fixture(scope="session")
+def postgres_databases(postgres: str) -> Iterator[PostgresDatabases]:
+    """The copies of the templates, which the tests of this process use one after the other."""
+    databases = PostgresDatabases(postgres)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -140,16 +152,11 @@ def make_lobby(
             shutil.copy(files[template], folder / "lobby.db")
             url = f"sqlite:///{folder}/lobby.db"
         else:
-            server = request.getfixturevalue("postgres")
-            names = request.getfixturevalue("postgres_templates")
-            name = f"test_{uuid4().hex}"
-            with psycopg.connect(server, autocommit=True) as connection:
-                # Copying files takes half as long as writing each block to the log.
-                connection.execute(
-                    f"CREATE DATABASE {name} TEMPLATE {names[template]} STRATEGY FILE_COPY"
-                )
+            pool = request.getfixturevalue("postgres_databases")
+            is_own = request.node.get_closest_marker("own_database") is not None
+            name = pool.new(request.getfixturevalue("postgres_templates")[template], is_own=is_own)
             databases.append(name)
-            url = _database(server, name)
+            url = pool.url(name)
         settings, reused = settings_for(url, folder), ReusedDatabase(url)
         lobby = open_lobby(settings, database=reused, clock=clock, **parts)  # type: ignore[arg-type] # any part
         opened.append(lobby)
@@ -158,11 +165,8 @@ def make_lobby(
     yield make
     for lobby in opened:
         lobby.close()
-    # Dropped at once, before the data is written to a disk; by force, since some tests leave a
-    # connection behind when they kill a process.
     for name in databases:
-        with psycopg.connect(request.getfixturevalue("postgres"), autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        request.getfixturevalue("postgres_databases").give_back(name)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def settings_for(url: str, folder: Path) -> Settings:
 
 
 def prepare(settings: Settings, postcode_file: Path, *, with_demonstration: bool) -> None:
-    """Migrates an empty database, and loads the demonstration, whose mails it delivers."""
+    """Migrates a database unless it is, and loads the demonstration, whose mails it delivers."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     shutil.copy(postcode_file, settings.postcode_file)
     lobby = open_lobby(settings, clock=Clock())
