@@ -88,6 +88,7 @@ def test_a_body_that_is_no_object_is_a_422(client: TestClient, content: bytes) -
     assert response.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.slow
 def test_the_whole_way_of_a_supporter(client: TestClient, deliver: Deliver) -> None:
     count = client.get(f"/v1/petitions/{PETITION}").json()["signature_count"]
     client.post(SIGN, json={**ANNA, "consents": {"updates": True}})
@@ -239,6 +240,7 @@ def test_bulk_takes_ndjson_and_gzip(client: TestClient, lobby: Lobby) -> None:
     assert statuses == ["accepted", "rejected", "accepted"]
 
 
+@pytest.mark.slow
 def test_bulk_refuses_too_much_and_nonsense(client: TestClient, lobby: Lobby) -> None:
     key = key_for(lobby, Scope.SIGNATURES_WRITE)
     too_many = client.post(f"{SIGN}/bulk", json=[ANNA] * 5001, headers=key)

@@ -234,6 +234,7 @@ def test_a_broken_line_spoils_no_other(client: TestClient, writer: Headers, line
     assert errors(response, 1) == {("", "json_invalid")}
 
 
+@pytest.mark.slow
 def test_a_row_of_nothing_but_unknown_fields_does_not_make_an_endless_answer(
     client: TestClient, writer: Headers
 ) -> None:

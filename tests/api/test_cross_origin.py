@@ -66,6 +66,7 @@ BLIND = "/api/v2/petitions/{petition_id}/signatures"
 WITH_OWN_HEADERS = {f"POST {BLIND}", f"OPTIONS {BLIND}", "GET /oembed", "GET /widget/v1.js"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_of_all_routes_those_for_everybody_and_no_others_are_open_to_other_sites(
     client: TestClient,
@@ -87,6 +88,7 @@ def test_of_all_routes_those_for_everybody_and_no_others_are_open_to_other_sites
             assert not [name for name in answer.headers if name.startswith("access-control")], path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_no_answer_to_any_other_call_can_be_read_by_other_sites(client: TestClient) -> None:
     assert isinstance(client.app, FastAPI)

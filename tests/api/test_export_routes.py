@@ -423,6 +423,7 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packing", ["identity", "gzip"])
 def test_a_file_that_breaks_off_does_not_look_whole(
     lobby: Lobby, key: Headers, unused_port: int, packing: str

@@ -48,6 +48,7 @@ def sign(client: TestClient, number: int) -> httpx2.Response:
     return client.post(SIGNATURES, json=body)
 
 
+@pytest.mark.slow
 def test_a_full_disk_answers_503_and_keeps_what_was_acknowledged(
     client: TestClient, lobby: Lobby
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_full_disk_answers_503_and_keeps_what_was_acknowledged(
     assert client.get(f"/v1/petitions/{PETITION}").status_code == 200, "reading goes on"
 
 
+@pytest.mark.slow
 def test_signing_goes_on_once_there_is_room_again(client: TestClient, lobby: Lobby) -> None:
     fill_up(lobby)
     while sign(client, stored(lobby)).status_code == 201:
@@ -73,6 +75,7 @@ def test_signing_goes_on_once_there_is_room_again(client: TestClient, lobby: Lob
     assert stored(lobby) == before + 1
 
 
+@pytest.mark.slow
 def test_a_page_asks_to_try_again_in_a_moment_while_the_disk_is_full(
     client: TestClient, lobby: Lobby
 ) -> None:

@@ -355,6 +355,7 @@ def test_an_uncertain_letter_is_settled_once(client: TestClient, lobby: Lobby) -
     assert client.post(path, json=body, headers=caller | {HEADER: "l"}).status_code == 409
 
 
+@pytest.mark.slow
 def test_calls_that_do_nothing_twice_anyway_take_any_key_and_ignore_it(
     client: TestClient, lobby: Lobby, deliver: Deliver
 ) -> None:
@@ -605,6 +606,7 @@ def test_a_crash_leaves_neither_the_key_nor_what_was_created(
     assert added_rows(lobby, before) == {"Campaign": 1, "IdempotencyKey": 1}
 
 
+@pytest.mark.slow
 def test_many_at_once_with_one_key_create_one_thing(client: TestClient, lobby: Lobby) -> None:
     call = CALLS["reply"]
     caller, before = headers_for(lobby, call), row_counts(lobby, MemberReply)

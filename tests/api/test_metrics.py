@@ -133,6 +133,7 @@ def ask_strangely(client: TestClient, numbers: range) -> None:
         client.request(method, paths[n % 4], headers=headers)
 
 
+@pytest.mark.slow
 @only_once
 def test_strange_methods_paths_and_hosts_make_no_series_of_their_own(lobby: Lobby) -> None:
     with client_with(lobby, posts_per_address=0) as client:
@@ -155,6 +156,7 @@ def test_a_strange_method_is_not_logged_either(client: TestClient) -> None:
     assert (entry["method"], entry["status"]) == ("(other)", 405)
 
 
+@pytest.mark.slow
 def test_a_state_that_no_message_has_any_more_counts_zero(lobby: Lobby, client: TestClient) -> None:
     def queued() -> str:
         text = client.get("/metrics", headers=METRICS).text

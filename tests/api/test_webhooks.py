@@ -259,6 +259,7 @@ def test_who_comes_back_from_the_dead_is_not_believed(
     assert (ended.state, ended.response_status) == (DeliveryState.DELIVERED, 204)
 
 
+@pytest.mark.slow
 def test_every_failure_is_tried_again_for_three_days_and_then_written_down(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
@@ -662,6 +663,7 @@ def test_samples_have_nothing_personal_for_a_key_that_may_not_read_it(
 # ---- migrations
 
 
+@pytest.mark.slow
 def test_what_keys_made_survives_the_way_to_an_older_version_and_back(
     lobby: Lobby, client: TestClient, key: Headers
 ) -> None:
@@ -691,6 +693,7 @@ def test_webhooks_to_this_machine_are_refused_where_others_are_served(tmp_path: 
         Settings(**parts, base_url="https://lobby.example.org")
 
 
+@pytest.mark.slow
 def test_the_check_tells_what_waits_and_who_is_disabled(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:

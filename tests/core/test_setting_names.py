@@ -105,6 +105,7 @@ def test_a_line_of_the_file_that_is_none_is_named_without_what_it_holds(folder: 
     ]
 
 
+@pytest.mark.slow
 def test_no_error_shows_the_value_of_any_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also not a JSON parser's, if a setting should ever be a list."""
     values: tuple[Any, ...] = (

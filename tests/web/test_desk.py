@@ -47,6 +47,7 @@ def paused_at(lobby: Lobby) -> object:
 # ---- the campaign that was looked at last
 
 
+@pytest.mark.slow
 def test_a_page_of_a_campaign_puts_it_into_the_menu_of_every_page(
     signed_in: DeskClient, lobby: Lobby
 ) -> None:

@@ -361,6 +361,7 @@ def test_a_partners_key_cannot_be_given_more_by_who_writes_the_form_themselves(
     assert count_keys(lobby) == before
 
 
+@pytest.mark.slow
 def test_a_foreign_partner_or_petition_is_a_page_that_does_not_exist(
     signed_in: TestClient, lobby: Lobby
 ) -> None:
@@ -384,6 +385,7 @@ def test_a_foreign_partner_or_petition_is_a_page_that_does_not_exist(
 # ---- revocation
 
 
+@pytest.mark.slow
 def test_a_key_is_revoked_on_a_page_that_says_what_that_does(
     signed_in: TestClient, lobby: Lobby, client: TestClient, clock: Clock
 ) -> None:

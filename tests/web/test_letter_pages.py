@@ -267,6 +267,7 @@ def test_not_me_can_be_taken_back_on_its_page(client: TestClient, deliver: Deliv
     assert "is ready to send" in mail["Subject"]
 
 
+@pytest.mark.slow
 def test_not_me_after_the_confirmation_cancels_the_letter_until_it_has_gone(
     client: TestClient, deliver: Deliver
 ) -> None:
@@ -335,6 +336,7 @@ IN_WELSH = "Ysgrifennwch yn Gymraeg"
 CARDIFF = "CF10 1EP"
 
 
+@pytest.mark.slow
 def test_a_letter_to_an_mp_for_wales_can_be_written_in_welsh_and_back_in_english(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:

@@ -59,6 +59,7 @@ def test_the_page_has_the_face_of_its_organisation(client: TestClient, lobby: Lo
 # ---- filters
 
 
+@pytest.mark.slow
 def test_tabs_show_who_did_what_and_count_them(client: TestClient) -> None:
     tabs = tabs_in(client.get(MPS))
     assert tabs == {

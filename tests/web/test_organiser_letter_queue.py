@@ -447,6 +447,7 @@ def organiser_routes(
     return routes
 
 
+@pytest.mark.slow
 def test_a_foreign_campaign_or_letter_is_a_page_that_does_not_exist(
     signed_in: TestClient, lobby: Lobby
 ) -> None:
@@ -467,6 +468,7 @@ def test_a_foreign_campaign_or_letter_is_a_page_that_does_not_exist(
         assert "Page not found" in visible(page)
 
 
+@pytest.mark.slow
 def test_nobody_gets_in_without_signing_in(client: TestClient, lobby: Lobby) -> None:
     before = letters_of(lobby)
     for method, path in organiser_routes(client, before[0][0].id):

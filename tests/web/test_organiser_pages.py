@@ -273,6 +273,7 @@ def test_a_session_ends_after_half_a_day_without_use_and_no_mailed_link_can_stan
     assert client.get("/organiser").status_code == 303
 
 
+@pytest.mark.slow
 def test_a_session_ends_after_a_week_however_much_it_is_used(
     client: TestClient, clock: Clock
 ) -> None:

@@ -329,6 +329,7 @@ def test_whose_key_ended_goes_on_where_an_organiser_enables_it(
 # ---- the list
 
 
+@pytest.mark.slow
 def test_the_list_shows_hosts_and_how_each_does_but_no_address(
     signed_in: TestClient, lobby: Lobby, receiver: Receiver, clock: Clock
 ) -> None:
@@ -376,6 +377,7 @@ def test_the_list_takes_as_many_statements_for_many_as_for_one(
     assert sent() == of_one
 
 
+@pytest.mark.slow
 def test_what_waits_and_failed_is_counted_up_to_a_bound(
     signed_in: TestClient, lobby: Lobby
 ) -> None:
@@ -442,6 +444,7 @@ def test_a_test_is_sent_and_its_end_is_in_the_log(
     assert receiver.url in page_text, "the address is shown here"
 
 
+@pytest.mark.slow
 def test_the_log_is_shown_by_state_and_one_is_sent_again(
     signed_in: TestClient, lobby: Lobby, receiver: Receiver
 ) -> None:

@@ -398,6 +398,7 @@ def test_not_me_can_be_taken_back_on_its_page(client: TestClient, deliver: Deliv
     assert "Confirm your signature" in mail["Subject"]
 
 
+@pytest.mark.slow
 def test_somebody_in_a_vacant_seat_can_ask_with_one_button_to_be_told_of_an_mp(
     client: TestClient, deliver: Deliver
 ) -> None:

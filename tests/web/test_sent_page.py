@@ -262,6 +262,7 @@ def people(client: TestClient, deliver: Deliver) -> dict[str, dict[str, str]]:
     return fields
 
 
+@pytest.mark.slow
 def test_page_and_buttons_do_the_same_work_for_a_signer_and_a_stranger(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:

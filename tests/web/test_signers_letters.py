@@ -166,6 +166,7 @@ def test_the_letter_that_is_shown_is_the_letter_that_goes(
     assert text_of(letter) == f"{shown}\n1 Princes Street\nEdinburgh\nEH1 1YZ\n"
 
 
+@pytest.mark.slow
 def test_sending_twice_sends_once_and_back_shows_that_it_was_sent(
     client: TestClient, signer: Signer, lobby: Lobby, deliver: Deliver
 ) -> None:
@@ -196,6 +197,7 @@ def test_a_letter_can_be_sent_without_anything_of_ones_own(
 # ---- three parts
 
 
+@pytest.mark.slow
 def test_a_tick_never_changes_what_was_written(
     client: TestClient, signer: Signer, lobby: Lobby
 ) -> None:
@@ -210,6 +212,7 @@ def test_a_tick_never_changes_what_was_written(
     assert f"{points[0]} {points[1]}" in body_of(page), "they are one paragraph"
 
 
+@pytest.mark.slow
 def test_a_letter_changed_by_hand_stays_as_it_is_and_starting_again_keeps_everything(
     client: TestClient, signer: Signer, lobby: Lobby, deliver: Deliver
 ) -> None:
@@ -237,6 +240,7 @@ def test_a_letter_changed_by_hand_stays_as_it_is_and_starting_again_keeps_everyt
     assert text_of(letter).startswith(mine)
 
 
+@pytest.mark.slow
 def test_a_subject_follows_the_campaigns_text_until_it_is_changed(
     client: TestClient, signer: Signer, lobby: Lobby
 ) -> None:
@@ -251,6 +255,7 @@ def test_a_subject_follows_the_campaigns_text_until_it_is_changed(
 # ---- versions: two devices
 
 
+@pytest.mark.slow
 def test_an_old_page_overwrites_nothing_and_loses_nothing(
     client: TestClient, signer: Signer, lobby: Lobby
 ) -> None:
@@ -292,6 +297,7 @@ def test_the_second_of_two_devices_can_go_on_after_the_first(
     assert set(stored.content.others) == {OWN, OTHER}
 
 
+@pytest.mark.slow
 def test_the_page_that_saved_last_can_save_again_after_back(
     client: TestClient, signer: Signer, lobby: Lobby
 ) -> None:
@@ -349,6 +355,7 @@ def test_a_script_that_sends_something_else_is_refused(
     assert drafts(lobby) == 0
 
 
+@pytest.mark.slow
 def test_what_is_sent_is_what_the_page_showed(
     client: TestClient, signer: Signer, lobby: Lobby, deliver: Deliver
 ) -> None:
@@ -445,6 +452,7 @@ def test_a_signature_that_was_withdrawn_in_between_sends_nothing(
     assert deliver() == []
 
 
+@pytest.mark.slow
 def test_an_mp_who_signs_in_between_gets_a_letter_that_fits_around_the_same_words(
     client: TestClient, signer: Signer, lobby: Lobby, deliver: Deliver
 ) -> None:
@@ -619,6 +627,7 @@ def test_a_draft_is_deleted_14_days_after_its_last_save(
 # ---- Welsh
 
 
+@pytest.mark.slow
 def test_a_letter_in_welsh_offers_translated_points_only_and_says_its_language(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
@@ -666,6 +675,7 @@ def test_points_in_welsh_are_set_by_the_api_and_go_with_their_english(
 # ---- the meter
 
 
+@pytest.mark.slow
 def test_the_meter_judges_only_what_the_writer_added(
     client: TestClient, signer: Signer, lobby: Lobby
 ) -> None:

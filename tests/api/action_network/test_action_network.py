@@ -243,6 +243,7 @@ def test_a_page_that_is_no_number_is_refused(
     assert_error(client.get(f"{V2}/petitions", headers=reader, params=told), 400, *told)
 
 
+@pytest.mark.slow
 def test_pages_read_one_after_the_other_have_everything_once(
     client: TestClient, reader: Headers, signatures: str, lobby: Lobby
 ) -> None:
@@ -310,6 +311,7 @@ def test_what_nobody_has_here_is_an_empty_page(client: TestClient, poster: Heade
 # ---- filters
 
 
+@pytest.mark.slow
 def test_signatures_are_found_by_when_they_changed(
     client: TestClient, reader: Headers, signatures: str, lobby: Lobby, clock: Clock
 ) -> None:
@@ -370,6 +372,7 @@ def test_a_filter_that_is_not_supported_is_refused(
 # ---- signing with a key
 
 
+@pytest.mark.slow
 def test_a_signature_is_pending_until_it_is_confirmed_by_mail(
     client: TestClient, reader: Headers, signatures: str, deliver: Deliver, lobby: Lobby
 ) -> None:

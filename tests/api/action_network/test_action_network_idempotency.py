@@ -290,6 +290,7 @@ def test_a_refusal_is_not_kept(client: TestClient, lobby: Lobby) -> None:
     assert call.send(client).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_calls_that_create_nothing_ignore_a_key(client: TestClient, lobby: Lobby) -> None:
     token = token_for(lobby, *READS)

@@ -310,6 +310,7 @@ def test_a_partners_key_is_told_nothing_of_people(client: TestClient, lobby: Lob
 # ---- keys for some petitions
 
 
+@pytest.mark.slow
 def test_a_key_for_one_petition_reads_its_signatures_and_nobodys_others(
     client: TestClient, lobby: Lobby
 ) -> None:

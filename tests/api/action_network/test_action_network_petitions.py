@@ -144,6 +144,7 @@ def test_the_same_sent_again_makes_another_draft(client: TestClient, writer: Hea
 # ---- opening a petition
 
 
+@pytest.mark.slow
 def test_a_draft_takes_signatures_once_it_is_opened(
     client: TestClient, writer: Headers, lobby: Lobby
 ) -> None:
@@ -230,6 +231,7 @@ def test_a_title_of_another_script_has_a_slug_too(client: TestClient, writer: He
     assert [petition["central_lobby:slug"] for petition in made] == ["petition", "petition-2"]
 
 
+@pytest.mark.slow
 def test_many_of_one_title_at_once_have_slugs_of_their_own(
     client: TestClient, writer: Headers, lobby: Lobby
 ) -> None:

@@ -26,6 +26,9 @@ from tests.support.database.query_plans import (
 )
 from tests.support.signatures import record, sign_and_confirm
 
+# Removed rows of other tests would make tables look larger to the planner.
+pytestmark = pytest.mark.own_database
+
 PAGE = PageRange(25, 26)
 EMAIL = "anna@example.org"
 
@@ -96,6 +99,7 @@ def introduce(session: Session, lobby: Lobby) -> None:
     tags.remove_tagging(session, tagging, now=lobby.clock())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize(
     ("act", "fewest"), [(read_signatures, 8), (read_person, 10), (introduce, 10)]

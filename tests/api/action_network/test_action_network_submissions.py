@@ -143,6 +143,7 @@ def people_in_every_state(client: TestClient, lobby: Lobby, poster: Headers) -> 
     return ["unknown@example.org", *emails.values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_partner", [False, True])
 @pytest.mark.parametrize("is_keyed", [False, True])
 def test_a_post_sends_the_same_statements_whatever_is_known_of_the_address(
@@ -189,6 +190,7 @@ def knows(sent: list[Statement], email_index: bytes) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_a_post_has_an_id_of_its_own_and_the_person_is_the_same_whenever_asked(
     client: TestClient,
     lobby: Lobby,
@@ -312,6 +314,7 @@ def test_a_post_with_a_key_or_without_one_says_whence_it_came(
 # ---- keys that may read
 
 
+@pytest.mark.slow
 def test_a_key_that_may_read_introduces_and_tags_the_signer_and_reads_the_signature_at_once(
     client: TestClient, lobby: Lobby, reader: Headers, signatures: str, deliver: Deliver
 ) -> None:
@@ -514,6 +517,7 @@ def mixed(lobby: Lobby, clock: Clock) -> list[UUID]:
     return submitted
 
 
+@pytest.mark.slow
 def test_pages_of_any_size_have_signatures_and_submissions_once_and_in_order(
     lobby: Lobby, mixed: list[UUID]
 ) -> None:
@@ -622,6 +626,7 @@ def test_a_pending_signature_is_of_its_own_petition_alone(
     assert_error(client.get(f"{signatures}/{id_of(signed)}", headers=narrow), 403, "petition")
 
 
+@pytest.mark.slow
 def test_a_submission_that_does_not_open_stops_no_page(
     client: TestClient, lobby: Lobby, reader: Headers, signatures: str
 ) -> None:

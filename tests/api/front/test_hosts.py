@@ -99,6 +99,7 @@ def test_a_request_without_a_host_is_served(client: TestClient) -> None:
     assert bare.get(f"/campaigns/{CAMPAIGN}").status_code == 200
 
 
+@pytest.mark.slow
 @only_once
 def test_no_header_and_no_body_has_anything_of_the_host(client: TestClient) -> None:
     # Loopback is served whatever LOBBY_BASE_URL says, so this reaches every route.

@@ -131,6 +131,7 @@ def test_an_answer_to_our_own_failure_has_the_headers_and_tells_no_details(lobby
 # ---- caching
 
 
+@pytest.mark.slow
 @only_once
 def test_every_route_is_cacheable_by_a_list_or_never_stored(
     client: TestClient, app: FastAPI, lobby: Lobby

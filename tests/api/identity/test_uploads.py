@@ -41,6 +41,7 @@ def stored(lobby: Lobby) -> list[str]:
         return sorted(session.exec(select(PictureFile.digest)))
 
 
+@pytest.mark.slow
 def test_a_photograph_becomes_the_picture_of_a_campaign(
     client: TestClient, key: dict[str, str]
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_photograph_becomes_the_picture_of_a_campaign(
         assert b"Exif" not in served.content
 
 
+@pytest.mark.slow
 def test_a_file_is_served_for_ever_and_under_its_digest_alone(
     client: TestClient, key: dict[str, str]
 ) -> None:
@@ -83,6 +85,7 @@ def test_a_file_is_served_for_ever_and_under_its_digest_alone(
         assert "immutable" not in missing.headers.get("cache-control", "")
 
 
+@pytest.mark.slow
 def test_a_new_picture_takes_the_old_one_out_of_the_public(
     client: TestClient, lobby: Lobby, key: dict[str, str]
 ) -> None:
@@ -200,6 +203,7 @@ def test_of_forty_megabytes_no_more_than_ten_are_read(
     assert taken <= LARGEST_PICTURE // 65_536 + 1
 
 
+@pytest.mark.slow
 def test_two_uploads_at_once_leave_one_picture_whole(
     client: TestClient, lobby: Lobby, key: dict[str, str]
 ) -> None:

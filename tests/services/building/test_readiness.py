@@ -211,6 +211,7 @@ def test_opening_through_the_api_needs_nothing_of_this(lobby: Lobby) -> None:
     assert status_of_draft(lobby) is CampaignStatus.OPEN
 
 
+@pytest.mark.slow
 def test_a_campaign_that_opens_while_its_petition_is_removed_stays_a_draft(lobby: Lobby) -> None:
     add_ready_draft(lobby)
     refusals: list[NotReady] = []
@@ -229,6 +230,7 @@ def test_a_campaign_that_opens_while_its_petition_is_removed_stays_a_draft(lobby
     assert status_of_draft(lobby) is CampaignStatus.DRAFT
 
 
+@pytest.mark.slow
 def test_a_petition_that_is_closed_by_the_api_while_its_campaign_opens_waits_for_it(
     lobby: Lobby,
 ) -> None:
@@ -248,6 +250,7 @@ def test_a_petition_that_is_closed_by_the_api_while_its_campaign_opens_waits_for
         assert petitions.public(session, DRAFT_PETITION).state is PetitionState.CLOSED
 
 
+@pytest.mark.slow
 def test_two_people_who_open_a_campaign_at_once_open_it_once(lobby: Lobby) -> None:
     add_ready_draft(lobby)
     other = Database(lobby.database.url)

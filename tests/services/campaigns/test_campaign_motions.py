@@ -167,6 +167,7 @@ def test_the_motions_of_a_draft_are_its_organisations_only(
     assert client.get(MOTIONS, headers=key).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_number_of_statements_is_the_same_however_many_motions_there_are(
     client: TestClient, lobby: Lobby, key: Key
 ) -> None:
@@ -351,6 +352,7 @@ def test_bad_input_names_its_field(
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+@pytest.mark.slow
 def test_of_two_new_current_motions_at_once_one_ends_up_current(lobby: Lobby) -> None:
     for motion_id in (SUCCESSOR, SUCCESSOR + 1):
         store_motion(lobby, motion_id, str(motion_id))

@@ -80,6 +80,7 @@ def test_news_is_added_read_listed_changed_and_deleted(
     assert made["id"] not in [row["id"] for row in client.get(UPDATES).json()]
 
 
+@pytest.mark.slow
 def test_news_of_the_future_is_shown_from_its_time_on(
     client: TestClient, key: dict[str, str], clock: Clock, lobby: Lobby
 ) -> None:

@@ -83,6 +83,7 @@ def test_a_domain_that_only_looks_like_a_great_provider_is_checked(
     assert taken(text) == by_the_library(text)
 
 
+@pytest.mark.slow
 @given(st.emails())
 def test_any_address_is_taken_as_the_library_takes_it(text: str) -> None:
     assert taken(text) == by_the_library(text)
@@ -119,6 +120,7 @@ def _referents(owner: object) -> list[object]:
     return keys + gc.get_referents(owner)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [
@@ -137,6 +139,7 @@ def test_checking_an_address_keeps_nothing_of_it(address: str) -> None:
     assert holders(needle) == []
 
 
+@pytest.mark.slow
 def test_a_cache_of_domains_would_be_found() -> None:
     @lru_cache(maxsize=10)
     def check(domain: str) -> str | None:
@@ -147,6 +150,7 @@ def test_a_cache_of_domains_would_be_found() -> None:
     assert check in holders(needle)
 
 
+@pytest.mark.slow
 def test_a_dictionary_of_domains_would_be_found() -> None:
     needle = uuid4().hex
     kept = [{f"{needle}.example.org": 1}]

@@ -73,6 +73,7 @@ PARTS = st.text("abAB01._+-", min_size=1, max_size=20)
 DOMAINS = "example.org Gmail.com googlemail.com yahoo.com yahoo.co.uk fastmail.com a.b.fastmail.com"
 
 
+@pytest.mark.slow
 @given(st.one_of(st.emails(), st.builds("{}@{}".format, PARTS, st.sampled_from(DOMAINS.split()))))
 def test_folding_twice_changes_nothing(address: str) -> None:
     assert mailbox_of(mailbox_of(address)) == mailbox_of(address)

@@ -77,6 +77,7 @@ def test_dots_and_tags_do_not_matter_at_gmail_only(local: str, tag: str) -> None
     assert elsewhere == f"{local}+{tag}@example.org"
 
 
+@pytest.mark.slow
 @given(st.emails())
 def test_an_address_that_is_taken_has_a_canonical_form_that_is_stable(address: str) -> None:
     try:

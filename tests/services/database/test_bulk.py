@@ -177,6 +177,7 @@ def test_an_error_does_not_show_what_was_sent(lobby: Lobby) -> None:
     assert "a secret place" not in str(failed.value)
 
 
+@pytest.mark.slow
 def test_more_rows_than_a_statement_can_have_parameters_go_in_one(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         insert(session, TABLE, [FULL | {"id": uuid4(), "number": n} for n in range(8000)])
@@ -279,6 +280,7 @@ def test_what_is_looked_for_is_found_whatever_it_is_called(lobby: Lobby, is_long
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+@pytest.mark.own_database
 def test_a_long_look_up_compares_no_row_with_all_values(lobby: Lobby) -> None:
     """Without statistics PostgreSQL may scan the table: 5,000 values took it 14 seconds."""
     with lobby.database.write() as session, sent_statements() as sent:

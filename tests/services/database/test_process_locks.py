@@ -52,6 +52,7 @@ def another(url: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_another_process_is_told_which_one_holds_the_lock(url: str, tmp_path: Path) -> None:
     with hold(url, Role.SERVER, address="127.0.0.1:8123"):
         told = another(url)
@@ -62,11 +63,13 @@ def test_another_process_is_told_which_one_holds_the_lock(url: str, tmp_path: Pa
     assert another(url) == "taken", "the lock ends with its block"
 
 
+@pytest.mark.slow
 def test_the_roles_do_not_hinder_each_other(url: str) -> None:
     with hold(url, Role.WORKER):
         assert another(url) == "taken"
 
 
+@pytest.mark.slow
 def test_two_spellings_and_a_symbolic_link_are_one_file(url: str, tmp_path: Path) -> None:
     private_files.make_file(tmp_path / "lobby.db")
     (tmp_path / "elsewhere").mkdir()
@@ -89,6 +92,7 @@ def test_a_file_that_a_dead_process_left_blocks_nobody(
     assert file.read_bytes() == b""
 
 
+@pytest.mark.slow
 def test_a_process_shares_its_lock_with_itself_until_the_last_one_ends(url: str) -> None:
     with hold(url, Role.SERVER):
         with hold(url, Role.SERVER):
@@ -97,6 +101,7 @@ def test_a_process_shares_its_lock_with_itself_until_the_last_one_ends(url: str)
     assert another(url) == "taken"
 
 
+@pytest.mark.slow
 def test_a_fork_does_not_hold_the_lock_of_its_parent(url: str) -> None:
     with hold(url, Role.SERVER):
         child = os.fork()
@@ -121,6 +126,7 @@ def test_lock_files_are_their_owners_alone(url: str, tmp_path: Path) -> None:
     assert modes == {"lobby.db.serve.lock": 0o600, "lobby.db.worker.lock": 0o600}
 
 
+@pytest.mark.slow
 def test_a_refused_process_gives_back_what_it_had_taken(url: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDING, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -143,6 +149,7 @@ def test_postgresql_has_no_lock_files(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_an_application_that_is_only_made_holds_nothing(url: str, tmp_path: Path) -> None:
     create_app(Settings(data_dir=tmp_path, database_url=url, secret_key=SECRET))
     assert another(url) == "taken"

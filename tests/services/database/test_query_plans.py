@@ -73,6 +73,9 @@ from tests.support.database.query_plans import (
 from tools import earlier_signatures
 from tools.earlier_signatures import EarlierSignature
 
+# Removed rows of other tests would make tables look larger to the planner.
+pytestmark = pytest.mark.own_database
+
 
 @pytest.fixture
 def another(lobby: Lobby) -> None:
@@ -461,6 +464,7 @@ HOT: list[tuple[Act, int]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("another")
 @pytest.mark.parametrize(("act", "least"), HOT, ids=[act.__name__ for act, _ in HOT])
 def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act, least: int) -> None:

@@ -63,6 +63,7 @@ def test_every_column_of_private_text_is_known() -> None:
     assert {sealed.name for sealed in SEALED} >= {"submission.payload", "idempotency_key.answer"}
 
 
+@pytest.mark.slow
 def test_only_private_columns_seal() -> None:
     """A value that is sealed by hand could lie in a column that a rotation does not know."""
     calls = {

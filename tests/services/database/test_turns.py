@@ -164,6 +164,7 @@ def test_a_writer_that_asks_again_at_once_comes_after_those_who_wait(
     assert order == [2, 3, 4]
 
 
+@pytest.mark.slow
 @only_sqlite
 def test_busy_threads_write_in_rounds(database: Database, threads: Threads) -> None:
     order: list[int] = []
@@ -189,6 +190,7 @@ def test_busy_threads_write_in_rounds(database: Database, threads: Threads) -> N
     assert total(database) == THREADS * WRITES
 
 
+@pytest.mark.slow
 @only_sqlite
 def test_writers_in_a_crowd_lose_nothing(database: Database, threads: Threads) -> None:
     def work() -> None:
@@ -241,6 +243,7 @@ def test_migrations_take_their_turn_too(database: Database, threads: Threads) ->
     assert rows(database) == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_writer_that_waits_too_long_fails_and_blocks_nobody(
     impatient: Database, threads: Threads
 ) -> None:
@@ -257,6 +260,7 @@ def test_a_writer_that_waits_too_long_fails_and_blocks_nobody(
     assert rows(impatient) == [1, 3]
 
 
+@pytest.mark.slow
 def test_a_waiter_that_leaves_the_queue_blocks_nobody_behind_it(threads: Threads) -> None:
     turns, order = Turns(), []
 
@@ -309,6 +313,7 @@ def test_a_thread_that_writes_within_a_write_is_told_at_once(database: Database)
     assert rows(database) == [1, 3, 4]
 
 
+@pytest.mark.slow
 def test_another_request_on_the_thread_of_a_writer_waits_for_its_turn(impatient: Database) -> None:
     """A request can go on in another thread, and its first thread serve the next request."""
     context, writing = contextvars.copy_context(), impatient.write()

@@ -444,6 +444,7 @@ def test_drafts_and_forms_say_beforehand_that_an_address_is_dead(
     assert "Dear Ms Ferncastle" in page_text
 
 
+@pytest.mark.slow
 def test_a_new_address_of_the_member_works_at_once(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:

@@ -109,6 +109,7 @@ def test_every_attempt_of_a_letter_is_in_the_log(lobby: Lobby, clock: Clock) -> 
     ]
 
 
+@pytest.mark.slow
 def test_a_letter_that_is_given_up_says_so_in_the_log(lobby: Lobby, clock: Clock) -> None:
     Mailbox(lobby).deliver()
     letter = write_letter(lobby)

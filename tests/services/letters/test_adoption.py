@@ -488,6 +488,7 @@ def test_what_is_not_sorted_or_cannot_be_decrypted_is_left(lobby: Lobby) -> None
     assert ids == [damaged, new]
 
 
+@pytest.mark.slow
 def test_the_worker_adopts_letters_and_gives_them_back_on_the_way_down(
     lobby: Lobby, clock: Clock
 ) -> None:

@@ -490,6 +490,7 @@ def sent_to(client: TestClient, key: Headers, name: str) -> dict[str, Any]:
     return next(dict(row) for row in rows if row["member"]["name"] == name)
 
 
+@pytest.mark.slow
 def test_organisers_see_by_member_what_came_back_and_never_from_whom(
     client: TestClient, lobby: Lobby, key: Headers, clock: Clock, deliver: Deliver
 ) -> None:

@@ -172,6 +172,7 @@ def test_a_letter_with_wrong_words_is_refused_with_a_proof_too(
 # ---- any other proof
 
 
+@pytest.mark.slow
 def test_a_forged_proof_or_the_token_of_something_else_is_as_good_as_none(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
@@ -199,6 +200,7 @@ def test_a_proof_works_for_its_own_address_only(
     assert rows(lobby) == (3, 0)
 
 
+@pytest.mark.slow
 def test_the_proof_of_a_withdrawn_signature_proves_nothing(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
@@ -325,6 +327,7 @@ def confirmed_form(client: TestClient, deliver: Deliver) -> dict[str, str]:
     return form_of(page)
 
 
+@pytest.mark.slow
 def test_a_form_with_a_proof_sends_the_letter_with_one_button(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
@@ -364,6 +367,7 @@ def test_the_proof_survives_drafting_anew_and_checking(
     assert wrong.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.slow
 def test_with_another_address_or_too_late_the_page_asks_to_check_the_mail(
     client: TestClient, deliver: Deliver, clock: Clock
 ) -> None:

@@ -202,6 +202,7 @@ def test_mails_to_supporters_do_not_wait_for_the_morning(
 # ---- a pause
 
 
+@pytest.mark.slow
 def test_nothing_goes_while_the_post_is_paused(
     client: TestClient, deliver: Deliver, lobby: Lobby, key: Key, clock: Clock
 ) -> None:
@@ -233,6 +234,7 @@ def test_a_letter_that_was_deferred_meanwhile_waits_too(
     assert len(deliver()) == 1
 
 
+@pytest.mark.slow
 def test_what_waited_gets_places_and_does_not_go_all_at_once(
     client: TestClient, deliver: Deliver, real: Lobby, key: Key, clock: Clock
 ) -> None:

@@ -86,6 +86,7 @@ def test_every_opened_letter_counts(client: TestClient) -> None:
 # ---- the token of a draft
 
 
+@pytest.mark.slow
 def test_without_a_drafts_token_nothing_is_counted(client: TestClient, lobby: Lobby) -> None:
     body = {"postcode": CAN_SIGN, "via": "copy"}
     assert_problem(client.post(OPENED, json=body), 422, "invalid", "token")

@@ -250,6 +250,7 @@ def test_a_worker_back_from_the_dead_cannot_send_what_another_has_taken_over(
         assert done is None
 
 
+@pytest.mark.slow
 def test_two_workers_at_once_send_every_mail_once(lobby: Lobby, sink: Sink) -> None:
     for number in range(30):
         sign(lobby, f"person{number}@example.org")
@@ -362,6 +363,7 @@ def test_the_thank_you_goes_to_who_has_signed(lobby: Lobby, sink: Sink) -> None:
     assert sink.taken[-1].rcpt_tos == ["adaeze.hartwhistle@example.org"]
 
 
+@pytest.mark.slow
 @given(
     name=st.text(max_size=60),
     subject=st.text(max_size=200),

@@ -211,6 +211,7 @@ def test_no_bytes_raise(content: bytes) -> None:
     assert read(content).verdict in ReportedOutcome
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_no_change_to_a_report_raises(data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from(WRITERS))(TAGGED))

@@ -256,6 +256,7 @@ def test_a_text_that_the_rules_take_is_always_built() -> None:
     assert built > 300
 
 
+@pytest.mark.slow
 @hypothesis.given(st.emails())
 def test_an_address_that_the_rules_take_is_always_written_to(address: str) -> None:
     try:

@@ -87,6 +87,7 @@ BOTH_DEFERRED = {
 BOTH_ACCEPTED = dict.fromkeys(BOTH_DEFERRED, MessageState.ACCEPTED)
 
 
+@pytest.mark.slow
 def test_a_relay_without_tls_delays_mail_for_ten_days_and_then_all_of_it_goes(
     lobby: Lobby, clock: Clock, authority: Authority
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_relay_without_tls_delays_mail_for_ten_days_and_then_all_of_it_goes(
         assert letter_states.get(session, letter.id).state is LetterState.SENT
 
 
+@pytest.mark.slow
 def test_a_relay_that_is_away_for_five_days_loses_nothing(
     lobby: Lobby, clock: Clock, unused_port: int
 ) -> None:
@@ -120,6 +122,7 @@ def test_a_relay_that_is_away_for_five_days_loses_nothing(
     assert len(sink.taken) == 2
 
 
+@pytest.mark.slow
 def test_after_an_outage_later_is_not_never(lobby: Lobby, clock: Clock, unused_port: int) -> None:
     """The relay has a limit, and puts off what is five days old by then."""
     write_both(lobby)
@@ -132,6 +135,7 @@ def test_after_an_outage_later_is_not_never(lobby: Lobby, clock: Clock, unused_p
     assert states(lobby) == BOTH_ACCEPTED
 
 
+@pytest.mark.slow
 def test_the_same_holds_at_another_relay_than_the_one_that_was_out(
     lobby: Lobby, clock: Clock, unused_port: int
 ) -> None:
@@ -146,6 +150,7 @@ def test_the_same_holds_at_another_relay_than_the_one_that_was_out(
     assert set(states(lobby).values()) == {MessageState.REJECTED}
 
 
+@pytest.mark.slow
 def test_short_trouble_does_not_give_a_message_more_time(lobby: Lobby, clock: Clock) -> None:
     """A broken connection now and then is no outage: four days of 'later' end as ever."""
     sign(lobby)
@@ -160,6 +165,7 @@ def test_short_trouble_does_not_give_a_message_more_time(lobby: Lobby, clock: Cl
     assert states(lobby)[MessageKind.CONFIRM_SIGNATURE] is MessageState.REJECTED
 
 
+@pytest.mark.slow
 def test_mail_goes_within_two_minutes_of_the_end_of_an_outage(
     lobby: Lobby, clock: Clock, unused_port: int
 ) -> None:
@@ -192,6 +198,7 @@ def test_trouble_gives_up_no_message_that_is_old_already(
     assert states(lobby) == BOTH_DEFERRED
 
 
+@pytest.mark.slow
 def test_a_message_that_waited_for_a_worker_is_not_given_up_at_its_first_attempt(
     lobby: Lobby, clock: Clock
 ) -> None:
@@ -277,6 +284,7 @@ def test_readiness_says_that_mail_waits_for_tls_without_the_servers_own_words(
     assert "LOBBY_SMTP_URL" in answer.json()["mail_server"]
 
 
+@pytest.mark.slow
 def test_readiness_says_that_mail_waits_for_a_server_that_is_away(
     lobby: Lobby, clock: Clock, unused_port: int
 ) -> None:

@@ -99,6 +99,7 @@ def test_a_lone_letter_waits_for_nothing(lobby: Lobby) -> None:
     assert due == late
 
 
+@pytest.mark.slow
 def test_twenty_thousand_letters_of_an_evening_are_spread_as_told(lobby: Lobby) -> None:
     limit(lobby, letters_per_hour=500)
     due = plan(lobby, *[1 + number % 650 for number in range(20_000)])

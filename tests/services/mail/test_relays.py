@@ -321,6 +321,7 @@ def test_a_rest_without_mail_delays_nothing(lobby: Lobby, server: Server, clock:
 # ---- how a resting server is shown
 
 
+@pytest.mark.slow
 def test_organisers_see_that_mail_waits_for_a_server(
     lobby: Lobby, server: Server, clock: Clock
 ) -> None:

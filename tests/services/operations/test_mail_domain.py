@@ -95,6 +95,7 @@ def test_an_spf_record_without_an_end_is_a_hint() -> None:
     assert len(hints(with_text(DOMAIN, "v=spf1 redirect=_spf.example.net"))) == 1
 
 
+@pytest.mark.slow
 def test_the_dkim_record_must_be_there_and_have_our_key() -> None:
     missing = trouble(without(KEY_AT, "TXT"))
     assert KEY_AT in missing
@@ -168,6 +169,7 @@ def test_a_domain_that_is_nobodys_is_trouble_without_asking(domain: str, unused_
     assert domain in finding.text
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_one_hint(unused_port: int) -> None:
     nobody = resolver_at(unused_port, lifetime=0.2)
     (finding,) = mail_domain.check(DOMAIN, smtp_url=RELAY, signer=SIGNER, resolver=nobody)

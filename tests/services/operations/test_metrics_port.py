@@ -55,6 +55,7 @@ def served(lobby: Lobby, port: int, **changes: object) -> Iterator[TestClient]:
 # ---- the port
 
 
+@pytest.mark.slow
 def test_the_port_has_the_metrics_and_the_main_port_has_none(
     lobby: Lobby, unused_port: int
 ) -> None:
@@ -71,6 +72,7 @@ def test_the_port_has_the_metrics_and_the_main_port_has_none(
         ask(unused_port)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value", [None, "", "Bearer", f"Basic {METRICS_TOKEN}", f"Bearer {METRICS_TOKEN}x", "Bearer é"]
 )
@@ -84,6 +86,7 @@ def test_the_port_asks_for_the_token_if_one_is_set(
     assert "lobby_" not in text
 
 
+@pytest.mark.slow
 @only_once
 def test_without_a_token_the_port_answers_this_machine_by_its_own_name_alone(
     lobby: Lobby, unused_port: int
@@ -97,6 +100,7 @@ def test_without_a_token_the_port_answers_this_machine_by_its_own_name_alone(
             assert "lobby_" not in text
 
 
+@pytest.mark.slow
 @only_once
 def test_the_port_has_nothing_else(lobby: Lobby, unused_port: int) -> None:
     with served(lobby, unused_port):
@@ -107,6 +111,7 @@ def test_the_port_has_nothing_else(lobby: Lobby, unused_port: int) -> None:
             assert ask(unused_port, method=method)[0] == 501
 
 
+@pytest.mark.slow
 @only_once
 def test_the_port_holds_a_few_connections_and_closes_more(lobby: Lobby, unused_port: int) -> None:
     with served(lobby, unused_port):
@@ -120,6 +125,7 @@ def test_the_port_holds_a_few_connections_and_closes_more(lobby: Lobby, unused_p
             connection.close()
 
 
+@pytest.mark.slow
 def test_a_worker_of_its_own_serves_them_too(lobby: Lobby, unused_port: int) -> None:
     with metrics_port.serving(with_settings(lobby, metrics_port=unused_port)):
         assert "lobby_bounces" in ask(unused_port)[2]
@@ -167,6 +173,7 @@ def figures(client: TestClient) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines}
 
 
+@pytest.mark.slow
 def test_signatures_and_confirmations_are_counted_once_they_are_committed(
     client: TestClient, lobby: Lobby, deliver: Callable[[], list[EmailMessage]]
 ) -> None:
@@ -191,6 +198,7 @@ def test_signatures_and_confirmations_are_counted_once_they_are_committed(
     assert after["lobby_confirmations_total"] - before["lobby_confirmations_total"] == 1
 
 
+@pytest.mark.slow
 def test_letters_are_counted_by_state_once_a_minute(
     client: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
@@ -210,6 +218,7 @@ def test_letters_are_counted_by_state_once_a_minute(
     }
 
 
+@pytest.mark.slow
 def test_the_last_good_sync_of_members_and_of_motions_is_told(
     client: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
@@ -224,6 +233,7 @@ def test_the_last_good_sync_of_members_and_of_motions_is_told(
     assert (synced("members"), synced("motions")) == (clock.now.timestamp(), 0)
 
 
+@pytest.mark.slow
 def test_the_age_of_the_oldest_webhook_is_told(
     client: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
@@ -249,6 +259,7 @@ def test_the_age_of_the_oldest_webhook_is_told(
     assert figures(client)[name] == 90
 
 
+@pytest.mark.slow
 def test_the_use_of_the_pools_is_told(client: TestClient, lobby: Lobby) -> None:
     used = "lobby_database_connections_in_use"
     before = figures(client)

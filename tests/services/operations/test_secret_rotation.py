@@ -85,6 +85,7 @@ def plain_rows(lobby: Lobby) -> dict[str, Any]:
 # ---- a whole rotation
 
 
+@pytest.mark.slow
 def test_every_value_opens_under_the_new_secret_alone(lobby: Lobby) -> None:
     sealed_rows.add_one_of_each(lobby)
     before, plain = texts(lobby, version=1), plain_rows(lobby)
@@ -96,6 +97,7 @@ def test_every_value_opens_under_the_new_secret_alone(lobby: Lobby) -> None:
     assert plain_rows(alone) == plain
 
 
+@pytest.mark.slow
 def test_indexes_public_ids_and_digests_of_requests_outlive_the_secret(lobby: Lobby) -> None:
     rotate(lobby, NEW, SECRET)
     old, alone = lobby.keyring, with_secrets(lobby, NEW).keyring
@@ -114,6 +116,7 @@ def test_indexes_public_ids_and_digests_of_requests_outlive_the_secret(lobby: Lo
     assert Keyring([NEW]).blind_index(ORGANISATION, "a@b.org") != look_ups(old)[0]
 
 
+@pytest.mark.slow
 def test_a_person_who_signed_before_a_rotation_is_not_counted_again(lobby: Lobby) -> None:
     request = SignatureRequest(PETITION, "Anna", "anna@example.org", CAN_SIGN)
     sign_and_confirm(lobby, request)
@@ -133,6 +136,7 @@ def people(lobby: Lobby) -> tuple[int, int]:
         )
 
 
+@pytest.mark.slow
 def test_links_work_as_long_as_their_secret_is_kept(lobby: Lobby) -> None:
     link = lobby.tokens.issue(Purpose.WITHDRAW, ROW)
     both, _ = rotate(lobby, NEW, SECRET)
@@ -144,6 +148,7 @@ def test_links_work_as_long_as_their_secret_is_kept(lobby: Lobby) -> None:
         alone.tokens.read(Purpose.WITHDRAW, link)
 
 
+@pytest.mark.slow
 def test_a_running_process_signs_links_with_the_new_secret_once_it_is_stored(
     lobby: Lobby,
 ) -> None:
@@ -163,6 +168,7 @@ def test_a_running_process_signs_links_with_the_new_secret_once_it_is_stored(
         lobby.tokens.read(Purpose.WITHDRAW, link)
 
 
+@pytest.mark.slow
 def test_a_third_secret_follows_the_second(lobby: Lobby) -> None:
     before = texts(lobby)
     rotate(lobby, NEW, SECRET)
@@ -174,6 +180,7 @@ def test_a_third_secret_follows_the_second(lobby: Lobby) -> None:
     assert alone.keyring.blind_index(ORGANISATION, "a@b.org") == index
 
 
+@pytest.mark.slow
 def test_a_second_run_has_nothing_to_do(lobby: Lobby) -> None:
     rotate(lobby, NEW, SECRET)
     before = {sealed.name: raw_values(lobby, sealed) for sealed in SEALED}
@@ -182,6 +189,7 @@ def test_a_second_run_has_nothing_to_do(lobby: Lobby) -> None:
     assert {sealed.name: raw_values(lobby, sealed) for sealed in SEALED} == before
 
 
+@pytest.mark.slow
 def test_an_earlier_secret_in_front_is_refused(lobby: Lobby) -> None:
     rotate(lobby, NEW, SECRET)
     with pytest.raises(Conflict, match="is an earlier one"):
@@ -199,6 +207,7 @@ def test_two_rotations_to_different_secrets_do_not_both_win(lobby: Lobby) -> Non
 # ---- stops and neighbours
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", [1, 2, 5])
 def test_a_rotation_that_is_killed_between_batches_goes_on(lobby: Lobby, batches: int) -> None:
     sealed_rows.add_one_of_each(lobby)
@@ -223,6 +232,7 @@ def test_a_rotation_that_is_killed_between_batches_goes_on(lobby: Lobby, batches
     assert texts(with_secrets(lobby, NEW), version=2) == before
 
 
+@pytest.mark.slow
 def test_a_change_between_reading_and_writing_is_kept(lobby: Lobby) -> None:
     """Another process changes a value of each batch just before it is written."""
     both = with_secrets(lobby, NEW, SECRET)
@@ -274,6 +284,7 @@ def test_a_row_that_somebody_holds_is_left_for_later(lobby: Lobby) -> None:
     assert secret_rotation.retire(both.database, both.keyring, now=both.clock()) == [1]
 
 
+@pytest.mark.slow
 def test_values_that_a_process_sealed_meanwhile_under_the_old_secret_are_found(
     lobby: Lobby,
 ) -> None:
@@ -297,6 +308,7 @@ def test_a_rotation_waits_until_running_processes_have_taken_up_the_secret(lobby
 # ---- values that do not open
 
 
+@pytest.mark.slow
 def test_a_damaged_value_stays_and_keeps_its_secret_from_being_retired(lobby: Lobby) -> None:
     key, value = next(iter(raw_values(lobby, NAMES).items()))
     damaged = value[:-1] + bytes([value[-1] ^ 1])
@@ -312,6 +324,7 @@ def test_a_damaged_value_stays_and_keeps_its_secret_from_being_retired(lobby: Lo
     check(with_secrets(lobby, NEW))
 
 
+@pytest.mark.slow
 def test_values_of_a_key_that_was_used_by_mistake_are_healed(lobby: Lobby) -> None:
     """An earlier version numbered every key 1 that it was started with."""
     before = texts(lobby)

@@ -63,6 +63,7 @@ def test_another_address_or_password_is_still_another(lobby: Lobby) -> None:
             sign_in(lobby, email, password)
 
 
+@pytest.mark.slow
 def test_an_organiser_of_an_earlier_version_signs_in_and_is_not_created_again(
     lobby: Lobby,
 ) -> None:
@@ -73,6 +74,7 @@ def test_an_organiser_of_an_earlier_version_signs_in_and_is_not_created_again(
             create(lobby, email)
 
 
+@pytest.mark.slow
 def test_an_upgrade_lets_organisers_of_an_earlier_version_sign_in_in_any_case(
     lobby: Lobby,
 ) -> None:
@@ -84,6 +86,7 @@ def test_an_upgrade_lets_organisers_of_an_earlier_version_sign_in_in_any_case(
     assert sign_in(lobby, invented_campaign.ORGANISER.upper(), ORGANISERS_PASSWORD)
 
 
+@pytest.mark.slow
 def test_two_organisers_of_an_earlier_version_that_differ_in_case_both_stay(lobby: Lobby) -> None:
     first, second = ADDRESS, ADDRESS.lower()
     with_earlier_index(lobby, first)

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from core.settings import ROOT
 from services.organisations import passwords
 from tests.support.desk import CHEAP_HASHER
@@ -13,6 +15,7 @@ REAL = "$argon2id$v=19$m=65536,t=3,p=4$"
 PASSWORD = "correct horse battery"
 
 
+@pytest.mark.slow
 def test_a_process_of_the_service_hashes_at_full_cost() -> None:
     program = "from services.organisations import passwords as o; "
     program += f"print(o.hashed({PASSWORD!r}))"

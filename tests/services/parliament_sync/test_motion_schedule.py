@@ -117,6 +117,7 @@ def test_of_two_workers_at_once_one_asks(real: Lobby) -> None:
     assert len(paths) == 1
 
 
+@pytest.mark.slow
 def test_mail_does_not_wait_for_a_parliament_that_is_slow(real: Lobby, clock: Clock) -> None:
     was_asked, may_answer, stop = threading.Event(), threading.Event(), threading.Event()
 

@@ -441,6 +441,7 @@ def test_a_bad_answer_is_refused_with_the_motions_id(
     assert "\n" not in refusal.value.message
 
 
+@pytest.mark.slow
 def test_whatever_bad_answer_comes_nothing_changes_and_it_is_told(
     lobby: Lobby, follow: Follow, clock: Clock
 ) -> None:
@@ -505,6 +506,7 @@ def test_how_long_parliament_wants_us_to_wait_is_kept(
     assert refusal.value.retry_after == seconds
 
 
+@pytest.mark.slow
 def test_silence_ends_in_a_refusal(lobby: Lobby, api: Parliament) -> None:
     api.answers(Reply(hangs=True))
     before = stored_rows(lobby)

@@ -163,6 +163,7 @@ def test_damaged_metadata_does_not_spoil_a_picture() -> None:
     assert is_near(opened(cutting.picture(content)[-1].content), (10, 100), RED)
 
 
+@pytest.mark.slow
 def test_a_png_keeps_none_of_its_texts() -> None:
     info = PngInfo()
     info.add_text("Comment", pictures.PLACE)
@@ -205,6 +206,7 @@ def test_a_palette_with_a_clear_colour_is_white_there_in_a_picture_and_clear_in_
     assert logo.getpixel((logo.width - 5, 5)) == (*BLUE, 255)
 
 
+@pytest.mark.slow
 def test_even_noise_fits_a_bad_connection() -> None:
     small, middle, _ = cutting.picture(pictures.noise(1600, 900))
     assert len(small.content) <= 25_000

@@ -211,6 +211,7 @@ def test_rows_that_are_wrong_are_left_out_and_counted(source: Path, target: Path
     assert PostcodeDirectory.open(target).lookup("BN1 1AA").constituency_code == "E14001130"
 
 
+@pytest.mark.slow
 def test_progress_runs_up_to_the_whole(source: Path, target: Path) -> None:
     rows = [row(f"BN{n} {m}{a}{b}", BRIGHTON) for n in range(1, 9) for m in range(10)
             for a in "ABDEFGHJLNPQRSTUWXYZ" for b in "ABDEFGHJLNPQRSTUWXYZ"]  # fmt: skip

@@ -62,6 +62,7 @@ def at_once(*tasks: Callable[[], object]) -> Iterator[list[Any]]:
         yield list(pool.map(run, tasks))
 
 
+@pytest.mark.slow
 def test_the_job_and_confirmations_at_once_lose_no_signature(lobby: Lobby) -> None:
     before = confirmed_count(lobby)
     moment = lobby.clock() - DAY
@@ -89,6 +90,7 @@ def test_the_job_and_confirmations_at_once_lose_no_signature(lobby: Lobby) -> No
         assert session.exec(select(Submission).where(col(Submission.id).in_(ids))).all() == []
 
 
+@pytest.mark.slow
 def test_the_job_and_withdrawals_at_once_leave_nothing(lobby: Lobby) -> None:
     moment = lobby.clock() - DAY
     rows = [
@@ -261,6 +263,7 @@ def petition_owner(lobby: Lobby) -> UUID:
         return petitions.by_slug(session, PETITION).organisation_id
 
 
+@pytest.mark.slow
 def test_several_jobs_at_once_share_the_work(lobby: Lobby) -> None:
     moment = lobby.clock() - DAY
     rows = [

@@ -199,6 +199,7 @@ def closed(lobby: Lobby) -> str:
 # ---- signing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 500, LARGEST])
 def test_a_batch_of_new_names_writes_each_once_in_their_order(lobby: Lobby, size: int) -> None:
     batch = [person(n, postcode=POSTCODES[n % 6], updates=n % 2 == 0) for n in range(size)]
@@ -218,6 +219,7 @@ def test_a_batch_of_new_names_writes_each_once_in_their_order(lobby: Lobby, size
         sort(lobby)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 500, LARGEST])
 def test_a_batch_that_comes_again_changes_nothing_of_the_first(lobby: Lobby, size: int) -> None:
     batch = [person(n, updates=True) for n in range(size)]
@@ -605,6 +607,7 @@ def test_a_batch_that_is_cut_off_leaves_neither_submissions_nor_keys(lobby: Lobb
 # ---- concurrent transactions, each on its own connection
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", [False, True], ids=["commits", "rolls back"])
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_key_that_another_process_works_on_is_waited_for_with_sqlite(
@@ -649,6 +652,7 @@ def test_batches_of_the_same_people_in_opposite_orders_do_not_wait_for_each_othe
         sort(lobby)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", [False, True], ids=["commits", "rolls back"])
 @pytest.mark.parametrize("other", ["confirms", "imports"])
 def test_an_import_beside_another_way_to_count_counts_once(
@@ -695,6 +699,7 @@ def test_imports_in_opposite_orders_never_count_in_a_circle(
     assert count(lobby) == before + 41
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", [False, True], ids=["commits", "rolls back"])
 def test_imports_to_confirm_beside_each_other_ask_each_person_once(
     lobby: Lobby, second_database: Database, fails: bool
@@ -715,6 +720,7 @@ def test_imports_to_confirm_beside_each_other_ask_each_person_once(
 # ---- the number of statements
 
 
+@pytest.mark.slow
 def test_recording_takes_two_statements_whatever_the_size_and_whatever_is_known(
     lobby: Lobby, others: str
 ) -> None:

@@ -321,6 +321,7 @@ def test_a_forged_partner_in_the_form_is_told_and_loses_nothing(client: TestClie
 # ---- what the partner sees
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("radio")
 def test_a_partner_sees_what_came_through_it_and_whose_it_is_only_after_a_yes(
     client: TestClient, lobby: Lobby, paper: Partner
@@ -382,6 +383,7 @@ def test_a_yes_ends_with_the_signature_with_a_later_no_and_where_no_mail_is_want
     assert [row["state"] for row in rows] == ["withdrawn", "confirmed", "confirmed"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("paper")
 @pytest.mark.parametrize("before", ["nothing", "pending", "confirmed", "withdrawn", "disowned"])
 def test_a_partner_cannot_find_out_who_is_here_already(
@@ -488,6 +490,7 @@ def test_a_partner_and_its_organisation_see_how_many_came_through_it(
     assert seen["days"] == [{"day": "2026-07-02", "confirmed": 1}]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("paper")
 def test_what_a_summary_tells_is_bounded(client: TestClient, lobby: Lobby) -> None:
     for number in range(52):

@@ -195,6 +195,7 @@ def is_waiting(lobby: Lobby, row_id: UUID) -> bool:
 # ---- batches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 500, LARGEST])
 def test_a_batch_of_confirmations_counts_each_once(lobby: Lobby, size: int) -> None:
     requests = [
@@ -440,6 +441,7 @@ def test_of_two_submissions_of_one_person_the_first_confirmed_stands(
     assert link.signature.id == winner
 
 
+@pytest.mark.slow
 @COMMITS
 def test_of_two_submissions_confirmed_at_the_same_moment_one_stands(
     lobby: Lobby, second_database: Database, fails: bool
@@ -552,6 +554,7 @@ def test_a_confirmation_twice_in_a_batch_takes_the_words_after_an_import_once(
     assert granted == [False, True]
 
 
+@pytest.mark.slow
 @COMMITS
 def test_a_confirmation_beside_an_import_counts_once(
     lobby: Lobby, second_database: Database, fails: bool
@@ -649,6 +652,7 @@ def test_a_submission_that_does_not_open_can_be_withdrawn_and_disowned(lobby: Lo
 # ---- concurrent transactions, each on its own connection
 
 
+@pytest.mark.slow
 @COMMITS
 def test_a_batch_confirmed_elsewhere_at_the_same_moment_counts_once(
     lobby: Lobby, second_database: Database, fails: bool
@@ -668,6 +672,7 @@ def test_a_batch_confirmed_elsewhere_at_the_same_moment_counts_once(
     assert [consents[row_id] for row_id in ids] == [1] * 20
 
 
+@pytest.mark.slow
 @ENDS
 @COMMITS
 def test_a_submission_that_ends_at_the_same_moment_is_not_confirmed(
@@ -685,6 +690,7 @@ def test_a_submission_that_ends_at_the_same_moment_is_not_confirmed(
     assert count(lobby) == before + (3 if fails else 2)
 
 
+@pytest.mark.slow
 @ENDS
 @COMMITS
 def test_a_signature_that_ends_while_it_is_confirmed_is_not_counted(
@@ -704,6 +710,7 @@ def test_a_signature_that_ends_while_it_is_confirmed_is_not_counted(
     assert count(lobby) == before
 
 
+@pytest.mark.slow
 @ENDS
 def test_a_link_that_ends_while_another_of_the_address_is_confirmed_leaves_no_count(
     lobby: Lobby, second_database: Database, how: str
@@ -740,6 +747,7 @@ def test_a_petition_that_closes_meanwhile_counts_what_was_received_in_time(
     assert count(lobby) == before + 2
 
 
+@pytest.mark.slow
 @COMMITS
 def test_a_confirmation_beside_the_deletion_of_old_submissions_counts_or_is_too_late(
     lobby: Lobby, second_database: Database, clock: Clock, fails: bool
@@ -757,6 +765,7 @@ def test_a_confirmation_beside_the_deletion_of_old_submissions_counts_or_is_too_
     assert count(lobby) == before + (3 if fails else 0)
 
 
+@pytest.mark.slow
 def test_the_sorter_beside_a_confirmation_of_another_asks_nobody_who_has_signed(
     lobby: Lobby, second_database: Database, deliver: Callable[[], list[EmailMessage]]
 ) -> None:
@@ -784,6 +793,7 @@ def test_the_sorter_beside_a_confirmation_of_another_asks_nobody_who_has_signed(
     assert [mail["Subject"] for mail in deliver() if "/confirm/" in text_of(mail)] == []
 
 
+@pytest.mark.slow
 @COMMITS
 def test_a_submission_is_confirmed_while_the_sorter_still_has_it(
     lobby: Lobby, second_database: Database, fails: bool

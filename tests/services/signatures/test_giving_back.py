@@ -256,6 +256,7 @@ def test_one_that_does_not_open_stays_and_stops_the_schema(
         engine.migrate(lobby.database, "0015")
 
 
+@pytest.mark.slow
 def test_going_up_down_and_up_changes_no_pending_signature(lobby: Lobby) -> None:
     partner = add_partner(lobby)
     named = NamedPartner(partner.id, partner.organisation_id, PAPER, partner.name)
@@ -306,6 +307,7 @@ def everything(lobby: Lobby, ids: list[UUID]) -> list[dict[str, Any]]:
     return sorted(rows, key=str)
 
 
+@pytest.mark.slow
 def test_a_link_from_the_newer_version_works_after_the_way_down_and_up(lobby: Lobby) -> None:
     row_id = asked(lobby, updates=False)
     give_back(lobby)

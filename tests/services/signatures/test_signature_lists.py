@@ -347,7 +347,9 @@ def plan_of(session: Session, statement: tuple[str, Any]) -> str:
     return "\n".join(str(row[-1]) for row in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [None, UUID(int=0), "last"])
+@pytest.mark.own_database
 def test_pending_signatures_are_found_by_their_index(lobby: Lobby, after: Any) -> None:
     add_many_submissions(lobby, 3000)
     (last,) = new_ids_at(1, lobby.clock() - timedelta(seconds=1))

@@ -175,6 +175,7 @@ def test_mails_of_two_petitions_and_languages_made_together_are_those_made_alone
     }
 
 
+@pytest.mark.slow
 def test_what_leaves_in_a_round_is_what_each_mail_would_be_alone(
     lobby: Lobby, deliver: Deliver, waiting: list[OutboxMessage]
 ) -> None:
@@ -188,6 +189,7 @@ def test_what_leaves_in_a_round_is_what_each_mail_would_be_alone(
     assert len(sent) == len(envelopes) == 54
 
 
+@pytest.mark.slow
 def test_each_mail_names_its_own_signer_petition_and_seat(
     lobby: Lobby, deliver: Deliver, waiting: list[OutboxMessage]
 ) -> None:

@@ -620,6 +620,7 @@ def correct(session: Session, signature_id: UUID, lobby: Lobby) -> None:
     stored_countries.correct(session, [signature_id], postcodes=lookup, keyring=keyring)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_correction_first", [True, False])
 @pytest.mark.parametrize("act", [withdraw, disown])
 def test_a_change_of_state_at_the_same_time_is_counted_once_and_where_it_belongs(

@@ -31,6 +31,7 @@ def findings(lobby: Lobby) -> list[Finding]:
     return [finding for finding in checks.run(lobby) if "submission" in finding.text]
 
 
+@pytest.mark.slow
 def test_readiness_says_in_whole_minutes_how_old_the_oldest_new_submission_is(
     client: TestClient, lobby: Lobby, clock: Clock
 ) -> None:

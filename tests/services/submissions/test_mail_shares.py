@@ -443,12 +443,14 @@ def lived(events: Events, late: timedelta) -> Mailbox:
     return mailbox
 
 
+@pytest.mark.slow
 @given(EVENTS, LATE)
 @settings(deadline=None)
 def test_no_day_holds_more_mails_than_its_limits(events: Events, late: timedelta) -> None:
     check_limits(lived(events, late))
 
 
+@pytest.mark.slow
 @given(EVENTS, LATE)
 @settings(deadline=None)
 def test_every_wait_ends_and_every_run_is_of_use(events: Events, late: timedelta) -> None:
@@ -609,6 +611,7 @@ POSTS = st.lists(st.tuples(GAPS, st.integers(0, 8), st.integers(1, 6)), max_size
 AGAIN = st.none() | st.integers(20, 2000).map(lambda minutes: timedelta(minutes=minutes))
 
 
+@pytest.mark.slow
 @given(st.integers(1, 9), POSTS, st.integers(0, 3), st.booleans(), LATE, AGAIN, st.booleans())
 @settings(deadline=None)
 def test_each_hostile_network_goes_ahead_of_the_owner_once_at_most(

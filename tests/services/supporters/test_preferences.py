@@ -210,6 +210,7 @@ def token_in_header(mail: EmailMessage) -> str:
     return str(mail["List-Unsubscribe"]).strip("<>").rpartition("/")[2]
 
 
+@pytest.mark.slow
 def test_every_mail_to_a_supporter_says_how_to_stop_it_and_no_letter_does(
     client: TestClient, lobby: Lobby, deliver: Deliver, clock: Clock
 ) -> None:
@@ -240,6 +241,7 @@ def test_every_mail_to_a_supporter_says_how_to_stop_it_and_no_letter_does(
         assert client.get(link).status_code == 200
 
 
+@pytest.mark.slow
 def test_every_mail_but_a_letter_has_two_parts_and_its_replies_go_to_the_organisation(
     client: TestClient, lobby: Lobby, deliver: Deliver, clock: Clock
 ) -> None:

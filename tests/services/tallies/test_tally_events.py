@@ -193,6 +193,7 @@ def test_another_organisations_note_is_never_told(client: TestClient, lobby: Lob
 # ---- pages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 4, 7, 50])
 def test_pages_neither_skip_nor_repeat_though_many_were_seen_at_one_moment(
     client: TestClient, busy: Lobby, limit: int
@@ -206,6 +207,7 @@ def test_pages_neither_skip_nor_repeat_though_many_were_seen_at_one_moment(
     assert all(len(page) == limit for page in page_list[:-1])
 
 
+@pytest.mark.slow
 def test_a_page_goes_on_behind_an_organisers_note_that_ended(
     client: TestClient, busy: Lobby, clock: Clock
 ) -> None:

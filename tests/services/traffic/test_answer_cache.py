@@ -125,6 +125,7 @@ def test_an_error_leaves_no_older_value_behind_it(clock: Clock) -> None:
     assert values.cached("a") is None
 
 
+@pytest.mark.slow
 def test_of_many_who_wait_one_builds(clock: Clock) -> None:
     source = Source(seconds=0.2)
     values = source.cache(clock)
@@ -164,6 +165,7 @@ def test_no_more_keys_are_kept_than_allowed_and_the_oldest_goes(clock: Clock) ->
     assert values.cached("d") == "d 4"
 
 
+@pytest.mark.slow
 def test_threads_see_only_whole_values_of_their_own_key(clock: Clock) -> None:
     source = Source()
     values = source.cache(clock, most_keys=4)

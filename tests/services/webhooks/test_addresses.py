@@ -277,6 +277,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
         assert [taken.path for taken in receiver.taken] == ["/hook"]
 
 
+@pytest.mark.slow
 def test_a_receiver_that_drips_keeps_nobody() -> None:
     with receiving() as receiver:
         receiver.answers.append(Answer(drips=True))

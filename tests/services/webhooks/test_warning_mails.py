@@ -187,6 +187,7 @@ def test_the_link_leads_to_the_page_that_enables_it(
     assert endpoint_of(lobby, made["id"]).disabled_at is None
 
 
+@pytest.mark.slow
 def test_one_that_fails_is_warned_of_after_a_day_and_told_of_after_three(
     lobby: Lobby, made: Any, receiver: Receiver, clock: Clock, mails: Mails
 ) -> None:

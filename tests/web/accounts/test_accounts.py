@@ -223,6 +223,7 @@ def test_a_kept_form_that_leads_elsewhere_is_dropped(client: TestClient) -> None
 # ---- a new password by an emailed link
 
 
+@pytest.mark.slow
 def test_a_link_changes_the_password_once_and_ends_all_sessions(
     client: TestClient, lobby: Lobby, deliver: Deliver
 ) -> None:
@@ -293,6 +294,7 @@ def test_a_stranger_cannot_flood_a_mailbox_with_links(
     assert len(deliver()) == 1
 
 
+@pytest.mark.slow
 def test_many_links_delay_no_warning(
     client: TestClient, deliver: Deliver, lobby: Lobby, clock: Clock
 ) -> None:

@@ -145,6 +145,7 @@ def test_a_recovery_code_works_once_and_its_organiser_is_told(
     assert send_code(client, codes[4], way="recovery").status_code == 303
 
 
+@pytest.mark.slow
 def test_codes_are_limited_for_strangers_and_not_for_the_organisers_own_device(
     client: TestClient, lobby: Lobby
 ) -> None:
@@ -166,6 +167,7 @@ def test_codes_are_limited_for_strangers_and_not_for_the_organisers_own_device(
     assert send_code(client, "000000").status_code == 422, "it is looked at"
 
 
+@pytest.mark.slow
 def test_every_desk_page_leads_to_the_second_step_once_it_is_due(
     client: TestClient, lobby: Lobby, deliver: Deliver
 ) -> None:
@@ -234,6 +236,7 @@ def test_setting_it_up_ends_all_other_sessions(client: TestClient, lobby: Lobby)
     assert client.get("/sign-in/code").status_code == 303, "it is not half a session either"
 
 
+@pytest.mark.slow
 def test_another_phone_and_new_codes_need_the_password_again(
     client: TestClient, lobby: Lobby, clock: Clock
 ) -> None:

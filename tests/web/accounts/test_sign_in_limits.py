@@ -66,6 +66,7 @@ def assert_asked_to_wait(page: Page, email: str, reason: str) -> None:
     assert "wrong" not in visible(page), "the password is not shown"
 
 
+@pytest.mark.slow
 def test_one_address_has_ten_attempts_a_minute(app: FastAPI) -> None:
     emails = [f"nobody{number}@example.org" for number in range(PER_ADDRESS)]
     assert [attempt(app, 1, email).status_code for email in emails] == [422] * PER_ADDRESS
@@ -73,11 +74,13 @@ def test_one_address_has_ten_attempts_a_minute(app: FastAPI) -> None:
     assert attempt(app, 2, password=PASSWORD).status_code == 303, "others are let in"
 
 
+@pytest.mark.slow
 def test_attempts_from_one_address_never_keep_an_organiser_out(app: FastAPI) -> None:
     assert {attempt(app, 1).status_code for _ in range(PER_ADDRESS + 5)} == {422, 429}
     assert attempt(app, 2, password=PASSWORD).status_code == 303
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("email", [ORGANISER, "nobody@example.org"])
 def test_one_account_has_its_attempts_from_all_addresses_whether_it_exists_or_not(
     app: FastAPI, email: str
@@ -90,6 +93,7 @@ def test_one_account_has_its_attempts_from_all_addresses_whether_it_exists_or_no
     assert attempt(app, 101, "another@example.org").status_code == 422
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_the_next_minute_has_attempts_of_its_own(app: FastAPI, lobby: Lobby) -> None:
     clock = MovingClock()
@@ -140,6 +144,7 @@ def refusing_strangers(
     ours.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_whoever_goes_on_trying_waits_a_minute_then_an_hour_then_a_day(
     app: FastAPI, lobby: Lobby
@@ -168,6 +173,7 @@ def known_client(app: FastAPI) -> TestClient:
     return client
 
 
+@pytest.mark.slow
 def test_a_strangers_thousand_wrong_passwords_do_not_stop_the_organisers_own_device(
     app: FastAPI, lobby: Lobby
 ) -> None:
@@ -188,6 +194,7 @@ def test_a_strangers_thousand_wrong_passwords_do_not_stop_the_organisers_own_dev
     assert refused.status_code == 429, "on any other device the organiser has to wait, or reset"
 
 
+@pytest.mark.slow
 def test_a_new_password_is_never_stopped_and_its_browser_is_known(
     app: FastAPI, lobby: Lobby
 ) -> None:
@@ -222,6 +229,7 @@ def test_a_device_is_known_for_its_own_account_and_for_a_year(
         assert sign_in(own, PASSWORD, email=ORGANISER).status_code == 422
 
 
+@pytest.mark.slow
 def test_a_known_device_that_tries_on_is_stopped_too(app: FastAPI) -> None:
     own = known_client(app)
     statuses = [sign_in(own, "wrong", email=ORGANISER).status_code for _ in range(11)]

@@ -431,6 +431,7 @@ def test_a_petition_of_another_campaign_is_a_404(signed_in: DeskClient, lobby: L
         assert signed_in.post(other, data=PETITION_TEXTS).status_code == 404
 
 
+@pytest.mark.slow
 def test_an_editor_writes_and_pauses_but_does_not_open_or_close(
     client: DeskClient, lobby: Lobby
 ) -> None:
@@ -546,6 +547,7 @@ def test_a_picture_is_kept_with_its_words(signed_in: DeskClient, lobby: Lobby, k
     assert "Remove this picture" not in visible(signed_in.get(f"{EDIT}/look"))
 
 
+@pytest.mark.slow
 def test_a_wrong_picture_is_named_and_its_words_are_kept(
     signed_in: DeskClient, lobby: Lobby
 ) -> None:

@@ -224,6 +224,7 @@ def fill(lobby: Lobby, start: int) -> None:
     name_on_motion(lobby, MotionEventKind.SIGNED)
 
 
+@pytest.mark.slow
 def test_home_takes_as_many_statements_for_many_rows_as_for_few(
     signed_in: DeskClient, lobby: Lobby, clock: Clock
 ) -> None:

@@ -218,26 +218,7 @@ def test_a_new_letter_is_tried_first_and_labour_means_both(
     assert 'value="Ask to sign labour"' in page.text
 
 
-def test_a_letter_can_be_for_regions_of_england(
-    signed_in: DeskClient, lobby: Lobby, draft: str
-) -> None:
-    typed = TYPED | {"parties": [], "regions": ["London"]}
-    wrong = signed_in.post(path(DRAFT, "new"), data=typed | {"nations": ["Wales"]})
-    assert wrong.status_code == 422
-    assert 'id="regions-error"' in wrong.text
-    assert fields_on(wrong)["regions"] == ["London"]
-    assert signed_in.post(path(DRAFT, "new"), data=typed).status_code == 303
-    letter = letters_of(lobby)[0]
-    assert letter.conditions == Conditions(region=("London",))
-    with lobby.database.read() as session:
-        members = coverage.sitting_members(session, campaign_of(lobby), now=lobby.clock())
-    by_name = coverage.of_members(letters_of(lobby), members).by_variant
-    getters = {found.seat.constituency.region for found in by_name[letter.name]}
-    assert getters == {"London"}
-    page = signed_in.get(path(DRAFT, letter.name))
-    assert "MPs in London who can sign and haven’t." in visible(page)
-
-
+@pytest.mark.slow
 def test_a_form_that_is_sent_as_it_came_changes_no_letter(
     signed_in: DeskClient, lobby: Lobby, draft: str
 ) -> None:
@@ -372,6 +353,7 @@ def test_everything_that_was_typed_is_shown_again(signed_in: DeskClient, draft: 
     assert {name: sent[name] for name in wanted} == wanted
 
 
+@pytest.mark.slow
 def test_a_button_that_shows_a_preview_saves_nothing(
     signed_in: DeskClient, lobby: Lobby, draft: str
 ) -> None:
@@ -382,6 +364,7 @@ def test_a_button_that_shows_a_preview_saves_nothing(
     assert letters_of(lobby) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_the_preview_is_the_letter_that_a_writer_gets(
     signed_in: DeskClient, lobby: Lobby, name: str
@@ -416,6 +399,7 @@ def test_the_preview_is_the_letter_that_a_writer_gets(
     assert seen == drafted
 
 
+@pytest.mark.slow
 def test_a_preview_shows_another_mp_and_another_kind_with_the_text_as_typed(
     signed_in: DeskClient, lobby: Lobby, draft: str
 ) -> None:
@@ -458,6 +442,7 @@ def test_a_kind_without_mps_is_previewed_with_an_invented_one(
     assert sheet_on(page)[0].startswith("Thank you for signing EDM")
 
 
+@pytest.mark.slow
 def test_two_people_who_write_one_letter_are_told(
     signed_in: DeskClient, lobby: Lobby, draft: str
 ) -> None:

@@ -152,6 +152,7 @@ def test_a_line_is_there_once(lobby: Lobby) -> None:
 # ---- who may
 
 
+@pytest.mark.slow
 def test_a_page_opens_for_its_roles_alone_and_only_in_their_organisation(
     visitors: Visitors,
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_page_opens_for_its_roles_alone_and_only_in_their_organisation(
     assert world.rows(visitors.lobby) == before, "a GET changes nothing"
 
 
+@pytest.mark.slow
 def test_a_form_of_a_lower_role_or_about_another_organisation_changes_nothing(
     visitors: Visitors,
 ) -> None:
@@ -194,6 +196,7 @@ def test_a_form_of_a_lower_role_or_about_another_organisation_changes_nothing(
     assert world.rows(visitors.lobby) == before
 
 
+@pytest.mark.slow
 def test_a_form_of_a_role_that_may_gets_in(visitors: Visitors) -> None:
     ids = visitors.world.their_ids
     before = world.rows(visitors.lobby, about=ids)
@@ -204,6 +207,7 @@ def test_a_form_of_a_role_that_may_gets_in(visitors: Visitors) -> None:
     assert world.rows(visitors.lobby, about=ids) == before
 
 
+@pytest.mark.slow
 def test_a_draft_is_for_its_own_people_alone_and_for_others_as_if_it_were_not_there(
     visitors: Visitors,
 ) -> None:
@@ -231,6 +235,7 @@ def test_the_first_pages_of_a_draft_do_open_for_its_own_people(visitors: Visitor
     assert "\n".join(visitors.problems) == ""
 
 
+@pytest.mark.slow
 def test_the_ways_in_show_and_change_nothing_of_anybody(visitors: Visitors) -> None:
     before = world.rows(visitors.lobby)
     for line in lines(*table.WAYS_IN):
@@ -247,6 +252,7 @@ def test_the_ways_in_show_and_change_nothing_of_anybody(visitors: Visitors) -> N
 # ---- the test itself
 
 
+@pytest.mark.slow
 def test_the_pages_of_the_other_organisation_do_show_the_marker(visitors: Visitors) -> None:
     """Otherwise no leak could be found."""
     organiser = add_organiser(visitors.lobby, Role.OWNER, organisation=world.OTHERS)

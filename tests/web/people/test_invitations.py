@@ -205,6 +205,7 @@ def test_inviting_an_address_again_replaces_the_earlier_link(
     assert accounts(lobby)["BEN@example.org"] is Role.VIEWER
 
 
+@pytest.mark.slow
 def test_an_invitation_is_sent_again_and_withdrawn(
     signed_in: DeskClient, lobby: Lobby, deliver: Deliver, visitor: Visitor, clock: Clock
 ) -> None:
@@ -363,6 +364,7 @@ def test_a_form_on_another_site_uses_no_invitation(
     assert BEN not in accounts(lobby)
 
 
+@pytest.mark.slow
 def test_an_organisation_sends_twenty_invitations_a_day(
     signed_in: DeskClient, lobby: Lobby, visitor: Visitor, clock: Clock
 ) -> None:

@@ -104,6 +104,7 @@ def store(session: Session, campaign: Campaign, letters: list[Variant], lobby: L
     session.flush()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )

@@ -299,6 +299,7 @@ def refuses(fetch: Fetch, about: str) -> None:
     assert "\n" not in refusal.value.message
 
 
+@pytest.mark.slow
 def test_an_api_that_says_nothing_is_unavailable(api: MembersApi) -> None:
     api.instead["Search?skip=0"] = Reply(hangs=True)
     with (

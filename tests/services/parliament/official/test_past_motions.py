@@ -134,6 +134,7 @@ def stored_motions(lobby: Lobby) -> list[int]:
 # ---- what is loaded
 
 
+@pytest.mark.slow
 def test_every_motion_of_the_list_comes_with_its_names(
     load: Load, api: Archive, lobby: Lobby
 ) -> None:

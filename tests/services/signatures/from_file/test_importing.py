@@ -186,6 +186,7 @@ def test_the_same_again_adds_nothing_and_says_so(lobby: Lobby, run: Run) -> None
     assert stored_rows(lobby) == before
 
 
+@pytest.mark.slow
 def test_many_rows_are_taken_in_batches_and_repeats_are_told_across_them(
     lobby: Lobby, run: Run
 ) -> None:
@@ -197,6 +198,7 @@ def test_many_rows_are_taken_in_batches_and_repeats_are_told_across_them(
     assert totals(lobby) == (counted + 4100, rows + 4100, mails)
 
 
+@pytest.mark.slow
 def test_a_rehearsal_tells_the_same_and_writes_nothing(lobby: Lobby, run: Run) -> None:
     sign(lobby, "n3@example.org")
     withdrawn = confirm(lobby, sign(lobby, "n4@example.org"))
