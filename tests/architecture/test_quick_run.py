@@ -4,6 +4,8 @@ import ast
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from core.settings import ROOT
 from tests.support import our_files
 from tests.support.quick import MARKS
@@ -43,6 +45,7 @@ def is_mark(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr in MARKS
 
 
+@pytest.mark.slow
 def test_a_quick_run_leaves_out_few_tests_and_some_of_no_part() -> None:
     functions, left_out = counts_of_folders()
     assert functions.total() > 3_000
