@@ -155,8 +155,10 @@ def _fill(session: Session, kind: str, signatures: int) -> None:
     )
     connection.exec_driver_sql("DELETE FROM letter_tally")
     connection.exec_driver_sql(
-        "INSERT INTO letter_tally SELECT campaign_id, motion_id, constituency_code, count(*), 0 "
-        "FROM letter WHERE state = 'sent' GROUP BY 1, 2, 3"
+        "INSERT INTO letter_tally "
+        "(campaign_id, motion_key, motion_id, constituency_code, sent, opened) "
+        "SELECT campaign_id, motion_id, motion_id, constituency_code, count(*), 0 "
+        "FROM letter WHERE state = 'sent' GROUP BY 1, 2, 3, 4"
     )
 
 

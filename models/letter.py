@@ -1,4 +1,4 @@
-"""Constituents' emails to their MPs about a motion."""
+"""Constituents' emails to their MPs, about a motion or without one."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -28,12 +28,22 @@ class LetterState(StrEnum):
 
 
 class LetterAct(StrEnum):
-    """What a letter asks. The member's standing and eligibility decide which acts are possible."""
+    """What a letter asks. The member's standing and eligibility decide which acts are possible.
+
+    Letters of a campaign without a motion have one of the last two, and no others have those.
+    """
 
     ASK = "ask"
     THANK = "thank"
     MINISTER = "minister"
     ANOTHER_WAY = "another_way"
+    WRITE_TO_MINISTER = "write_to_minister"
+    RAISE_IN_GOVERNMENT = "raise_in_government"
+
+    @property
+    def is_about_motion(self) -> bool:
+        """True for letters about a motion, False for those of a campaign that has none."""
+        return self not in (LetterAct.WRITE_TO_MINISTER, LetterAct.RAISE_IN_GOVERNMENT)
 
 
 class LetterVariant(SQLModel, table=True):
@@ -71,6 +81,8 @@ class LetterOutcome(StrEnum):
 class Letter(SQLModel, table=True):
     """A letter. There is one per supporter, member and motion.
 
+    `motion_id` is None if the campaign had no motion when it was written. Of such letters there is
+    one per supporter, member and campaign.
     `reason` says why a letter is held or was rejected. `variant` names the kind of letter that it
     was drafted from. `bounced_at` is set where the relay accepted the letter and a bounce followed.
     `asked_at` is when we asked the writer whether the MP replied.
@@ -78,6 +90,16 @@ class Letter(SQLModel, table=True):
 
     __table_args__ = (
         sa.UniqueConstraint("supporter_id", "member_id", "motion_id"),
+        # The constraint above takes every NULL for another motion.
+        sa.Index(
+            "uq_letter_without_motion",
+            "supporter_id",
+            "member_id",
+            "campaign_id",
+            unique=True,
+            sqlite_where=sa.text("motion_id IS NULL"),
+            postgresql_where=sa.text("motion_id IS NULL"),
+        ),
         sa.Index(
             "ix_letter_to_be_asked",
             "sent_at",
@@ -89,7 +111,7 @@ class Letter(SQLModel, table=True):
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     campaign_id: UUID = Field(foreign_key="campaign.id")
-    motion_id: int = Field(foreign_key="motion.id")
+    motion_id: int | None = Field(default=None, foreign_key="motion.id")
     member_id: int = Field(foreign_key="member.id")
     supporter_id: UUID = Field(foreign_key="supporter.id")
     constituency_code: str = Field(foreign_key="constituency.code", max_length=9)
@@ -143,13 +165,19 @@ class LetterTally(SQLModel, table=True):
     """Counts a campaign's letters about a motion per constituency.
 
     It changes in the transaction that changes a letter, as `petition_tally` does for signatures.
+    `motion_id` is None for letters from when the campaign had no motion. A primary key takes no
+    NULL, so `motion_key` is the same with 0 for none.
     """
 
     __tablename__ = "letter_tally"
-    __table_args__ = (sa.CheckConstraint("sent >= 0 AND opened >= 0", name="not_negative"),)
+    __table_args__ = (
+        sa.CheckConstraint("sent >= 0 AND opened >= 0", name="not_negative"),
+        sa.CheckConstraint("motion_key = COALESCE(motion_id, 0)", name="motion_key"),
+    )
 
     campaign_id: UUID = Field(foreign_key="campaign.id", primary_key=True)
-    motion_id: int = Field(foreign_key="motion.id", primary_key=True)
+    motion_key: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    motion_id: int | None = Field(default=None, foreign_key="motion.id")
     constituency_code: str = Field(foreign_key="constituency.code", primary_key=True, max_length=9)
     sent: int = 0
     opened: int = 0

@@ -128,10 +128,9 @@ def _points(campaign: Campaign, facts: _Facts) -> tuple[Point, ...]:
     ]
     if facts.has_motion:
         points.append(Point(Part.PURPOSE, bool(campaign.purpose)))
-    if facts.has_motion or not campaign.runs_without_motion:
-        points.append(Point(Part.LETTERS, facts.has_all_letters))
-        if campaign.letter_points and WALES in (campaign.nations or [WALES]):
-            points.append(Point(Part.WELSH_POINTS, _is_translated(campaign)))
+    points.append(Point(Part.LETTERS, facts.has_all_letters))
+    if campaign.letter_points and WALES in (campaign.nations or [WALES]):
+        points.append(Point(Part.WELSH_POINTS, _is_translated(campaign)))
     return (
         *points,
         Point(Part.PICTURE, facts.has_picture),

@@ -151,7 +151,8 @@ def take_off_current(session: Session, campaign: Campaign, *, now: datetime) -> 
     current = next((link for link in _links(session, campaign).values() if link.is_current), None)
     if current is None:
         return
-    letters = select(Letter.id).where(Letter.campaign_id == campaign.id).limit(1)
+    about_one = (Letter.campaign_id == campaign.id, col(Letter.motion_id).is_not(None))
+    letters = select(Letter.id).where(*about_one).limit(1)
     if campaign.status is not CampaignStatus.DRAFT or session.exec(letters).first() is not None:
         raise _current_motion_conflict("Its letters need one: choose another motion instead.")
     session.delete(current)

@@ -145,14 +145,17 @@ def increment(
     rows: Sequence[Mapping[str, Any]],
     *,
     key: tuple[str, ...],
+    kept: tuple[str, ...] = (),
 ) -> None:
     """Inserts rows, or adds their numbers to existing rows with the same key.
 
-    Needs at least one row.
+    Columns in `kept` stay as they are in existing rows. Needs at least one row.
     """
     varying = {name: [row[name] for row in rows] for name in rows[0]}
     sums = ", ".join(
-        f"{name} = {table.name}.{name} + excluded.{name}" for name in varying if name not in key
+        f"{name} = {table.name}.{name} + excluded.{name}"
+        for name in varying
+        if name not in (*key, *kept)
     )
     _insert(session, table, varying, {}, f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}")
 

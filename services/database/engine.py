@@ -188,15 +188,21 @@ def upsert(
 
 
 def increment(
-    session: Session, table: sa.Table, rows: Sequence[dict[str, Any]], *, key: list[str]
+    session: Session,
+    table: sa.Table,
+    rows: Sequence[dict[str, Any]],
+    *,
+    key: list[str],
+    kept: tuple[str, ...] = (),
 ) -> None:
     """Adds the numbers of each row to the stored row with the same `key`, or inserts the row.
 
+    Columns in `kept` are no numbers: they are inserted with a new row, and never changed.
     The rows must be sorted by key, so that two concurrent batches cannot deadlock. No two rows may
     have the same key.
     """
     if rows:
-        bulk.increment(session, table, rows, key=tuple(key))
+        bulk.increment(session, table, rows, key=tuple(key), kept=kept)
 
 
 def try_locks(session: Session, numbers: Sequence[int]) -> set[int]:

@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlmodel import Session, SQLModel, col, select
 
 from models import Campaign, Keyring, Letter, MessageKind, OutboxMessage, Supporter
-from services.errors import Conflict
 from services.letters import letter_requests
 from services.letters.drafting import situations
 from services.letters.drafting.situations import Situation
@@ -82,10 +81,7 @@ def _situations(
     for campaign_id, campaign_letters in by_campaign.items():
         campaign = session.get_one(Campaign, campaign_id)
         codes = {letter.constituency_code for letter in campaign_letters}
-        try:
-            by_code = situations.of_seats(session, campaign, codes, keyring=keyring, now=now)
-        except Conflict:  # each of its letters meets the same error when it is made, and is held
-            continue
+        by_code = situations.of_seats(session, campaign, codes, keyring=keyring, now=now)
         by_letter |= {
             letter.id: by_code[letter.constituency_code]
             for letter in campaign_letters

@@ -220,9 +220,12 @@ def _insert_pending(
     letter.supporter_id = UUID(supporter_id)
     earlier = session.exec(
         select(Letter.id, Letter.state, standing_letters.stands()).where(
-            Letter.supporter_id == letter.supporter_id,
-            Letter.member_id == letter.member_id,
-            Letter.motion_id == letter.motion_id,
+            *standing_letters.is_same(
+                letter.supporter_id,
+                member_id=letter.member_id,
+                motion_id=letter.motion_id,
+                campaign_id=letter.campaign_id,
+            )
         )
     ).first()
     if earlier is not None:

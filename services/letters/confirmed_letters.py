@@ -1,7 +1,8 @@
 """Turns submissions into letters in the queue when their writers confirm them.
 
 A letter has the id of its submission, so that a second click finds it. Of two submissions to one
-member about one motion, the first one that is confirmed stands; the other changes nothing.
+member about one motion, or of one campaign without a motion, the first one that is confirmed
+stands; the other changes nothing.
 """
 
 from datetime import datetime
@@ -57,7 +58,8 @@ def queue(
     _remove_replaceable(session, submitted.letter, keyring, now)
     letter = letter_states.add(session, submitted.letter, keyring=keyring, now=now, pace=pace)
     if letter is None:
-        message = "You have written to this MP about this motion already. That letter stays."
+        about = "this motion" if submitted.letter.motion_id else "this"
+        message = f"You have written to this MP about {about} already. That letter stays."
         raise Conflict("letter_sent", message)
     answers = ConfirmedAnswers(
         submitted.organisation_id,
@@ -99,9 +101,12 @@ def _remove_replaceable(session: Session, letter: Letter, keyring: Keyring, now:
     statement = (
         select(Letter.id, Letter.state)
         .where(
-            Letter.supporter_id == letter.supporter_id,
-            Letter.member_id == letter.member_id,
-            Letter.motion_id == letter.motion_id,
+            *standing_letters.is_same(
+                letter.supporter_id,
+                member_id=letter.member_id,
+                motion_id=letter.motion_id,
+                campaign_id=letter.campaign_id,
+            ),
             ~standing_letters.stands(),
         )
         .with_for_update()

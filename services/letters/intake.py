@@ -128,12 +128,13 @@ def _checked(
         subject=letter.subject,
         body=letter.body,
         member_id=member.id,
-        motion_id=situation.motion.id,
+        motion_id=situation.motion.id if situation.motion else None,
         act=act,
         variant=variant,
         locale=letter.locale,
         wants_copy=letter.wants_copy,
         updates=letter.updates,
+        v=payload.VERSION if situation.motion else payload.WITHOUT_MOTION,
     )
 
 

@@ -35,12 +35,19 @@ def find(session: Session, row_id: UUID, *, keyring: Keyring) -> Letter:
     return submitted.letter
 
 
-def sent_by(session: Session, supporter_id: UUID, *, member_id: int, motion_id: int) -> UUID | None:
+def sent_by(
+    session: Session,
+    supporter_id: UUID,
+    *,
+    member_id: int,
+    motion_id: int | None,
+    campaign_id: UUID,
+) -> UUID | None:
     """Returns the id of the letter that a new one would not replace: on its way, or gone."""
     statement = select(Letter.id).where(
-        Letter.supporter_id == supporter_id,
-        Letter.member_id == member_id,
-        Letter.motion_id == motion_id,
+        *standing_letters.is_same(
+            supporter_id, member_id=member_id, motion_id=motion_id, campaign_id=campaign_id
+        ),
         standing_letters.stands(),
     )
     return session.exec(statement).first()

@@ -40,19 +40,16 @@ from services.supporters import seat_watches
 HELD_REASONS = {
     "member_changed": "Your constituency has a new MP.",
     "motion_changed": "The campaign is about a different motion now.",
+    "motion_linked": "There is a motion in Parliament about this now, so there is a new letter.",
     "standing_changed": "Since you wrote it, your MP has signed the motion, removed their name or "
     "changed office, so the letter doesn't fit any more.",
-    "campaign_without_motion": "The campaign has no motion to write about any more.",
     "unsendable": "The subject, a name or an address has a character that can't be emailed.",
     **situations.REASONS,
 }
 # A withdrawn name is not among them: the reason not to write says it already.
 _POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "hasn't signed"}
 # Why a letter was held, where no other letter can be written either.
-_NO_LETTERS = (
-    *("vacant", "withdrawn"),
-    *("motion_ended", "campaign_closed", "campaign_without_motion"),
-)
+_NO_LETTERS = ("vacant", "withdrawn", "motion_ended", "campaign_closed")
 # With an address that is missing or dead, the page offers a text to send by paper mail.
 _WRITABLE_REASONS = (None, "no_address", "address_dead")
 # The state that a letter must have for an email of each kind.
@@ -61,6 +58,13 @@ STATES = {
     MessageKind.LETTER_BOUNCED: LetterState.REJECTED,
 }
 SENT_KINDS = (MessageKind.LETTER_RECEIPT, MessageKind.LETTER_QUESTION)
+
+
+def held_reason(letter: Letter, reason: str | None) -> str:
+    """Says why a letter is held; empty if the reason is not known."""
+    if reason == "standing_changed" and not letter.act.is_about_motion:
+        return "Your MP has changed office since you wrote it, so it doesn't fit any more."
+    return HELD_REASONS.get(reason or "", "")
 
 
 def make_letter(
@@ -113,7 +117,7 @@ def make_state_mail(
     supporter = session.get_one(Supporter, letter.supporter_id)
     values = _values_of(session, letter, campaign) | {
         "name": letter.name.text,
-        "reason": HELD_REASONS.get(letter.reason or "", ""),
+        "reason": held_reason(letter, letter.reason),
         "letter_link": _new_letter_page(campaign, context),
         "can_write": letter.reason not in _NO_LETTERS,
         "campaign_link": _campaign_page(campaign, context),
@@ -203,7 +207,7 @@ def _values_of(session: Session, letter: Letter, campaign: Campaign) -> dict[str
 
 
 def _values_of_draft(draft: Draft | None, context: MailContext) -> dict[str, str]:
-    """The member's position towards the motion, and where to write to them. None: no motion."""
+    """The member's position towards the motion, and where to write to them. None: no letters."""
     if draft is None:
         return {"position": "", "reason": "", "letter_link": ""}
     situation = draft.situation
@@ -211,8 +215,8 @@ def _values_of_draft(draft: Draft | None, context: MailContext) -> dict[str, str
     page = _new_letter_page(situation.campaign, context) if reason in _WRITABLE_REASONS else ""
     return {
         "position": _position(situation),
-        "motion_number": situation.motion.number,
-        "motion_title": situation.motion.title,
+        "motion_number": situation.motion.number if situation.motion else "",
+        "motion_title": situation.motion.title if situation.motion else "",
         "reason": situations.REASONS[reason] if reason else "",
         "letter_link": page,
     }
@@ -227,7 +231,12 @@ def _campaign_page(campaign: Campaign, context: MailContext) -> str:
 
 
 def _position(situation: Situation) -> str:
-    """Returns nothing for members who sign no motions: that they have not signed says nothing."""
+    """Returns nothing for members who sign no motions: that they have not signed says nothing.
+
+    Nor does it without a motion.
+    """
+    if situation.motion is None:
+        return ""
     can_sign = situation.eligibility is Eligibility.CAN_SIGN
     if situation.standing is Standing.SIGNED or can_sign:
         return _POSITIONS.get(situation.standing, "")

@@ -75,7 +75,7 @@ def add(
     """Inserts a confirmed letter, queued for a time that its pace allows.
 
     `letter` is in no session. Returns the stored one, or None if its writer has another letter to
-    this member about this motion.
+    this member about this motion; without a motion, of this campaign.
     """
     # The clock of the process that received it may be ahead of ours.
     letter.state, letter.confirmed_at = LetterState.QUEUED, max(now, letter.created_at)
@@ -207,7 +207,7 @@ def mark_many_sent(
     if not sent:
         return
     session.connection().execute(_SENT, [{"letter": fact.id, "at": at} for fact, at in sent])
-    letter_counts = Counter(
+    letter_counts: Counter[tuple[UUID, int | None, str]] = Counter(
         (fact.campaign_id, fact.motion_id, fact.constituency_code) for fact, _ in sent
     )
     counts.add_letters(session, letter_counts)

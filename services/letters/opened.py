@@ -55,7 +55,7 @@ def count(
 
     def add() -> StoredAnswer:
         code = situation.seat.constituency.code
-        counts.add_opened(session, situation.campaign.id, situation.motion.id, code)
+        counts.add_opened(session, situation.campaign.id, _motion_id(situation), code)
         return _DONE
 
     # Stored for a day, which is longer than the token is good for.
@@ -67,8 +67,12 @@ def count(
 
 def _binding(situation: Situation) -> bytes:
     member_id = situation.member.id if situation.member else 0
-    whole = f"{situation.campaign.id} {situation.motion.id} {member_id}"
+    whole = f"{situation.campaign.id} {_motion_id(situation)} {member_id}"
     return hashlib.sha256(whole.encode()).digest()[:_HALF]
+
+
+def _motion_id(situation: Situation) -> int | None:
+    return situation.motion.id if situation.motion else None
 
 
 def _read(tokens: Tokens, token: str) -> UUID:

@@ -49,9 +49,14 @@ class SubmittedLetter:
         return EmailAddress.of(self.organisation_id, contents.email, keyring, details=details)
 
     def key(self, keyring: Keyring) -> LetterKey:
-        """Returns the address, member and motion, of which there can be one letter."""
+        """Returns what there can be one letter of."""
         index = EmailAddress.of(self.organisation_id, self.payload.email, keyring).index
-        return LetterKey(index, self.letter.member_id, self.letter.motion_id)
+        return LetterKey.of(
+            index,
+            member_id=self.letter.member_id,
+            motion_id=self.letter.motion_id,
+            campaign_id=self.letter.campaign_id,
+        )
 
 
 def of_payload(

@@ -21,6 +21,7 @@ from models import (
 )
 from models.base import table_of
 from services.operations.findings import Finding
+from services.tallies import counts
 
 _signature, _letter = table_of(Signature), table_of(Letter)
 _petition_tally, _letter_tally = table_of(PetitionTally), table_of(LetterTally)
@@ -75,25 +76,26 @@ def recount(session: Session, *, report: Callable[[str], None]) -> list[Finding]
 def wrong_signatures(session: Session) -> list[tuple[UUID, str, int, int]]:
     """Returns petition, seat, tally and count where a tally differs from confirmed signatures."""
     key = _signature.c.petition_id, _signature.c.constituency_code
-    counts = (
+    confirmed = (
         sa.select(*key, sa.func.count())
         .where(_signature.c.state == SignatureState.CONFIRMED)
         .group_by(*key)
     )
-    return _differences(session, _petition_tally, _petition_tally.c.confirmed, counts)
+    return _differences(session, _petition_tally, _petition_tally.c.confirmed, confirmed)
 
 
 def wrong_letters(session: Session) -> list[tuple[UUID, int, str, int, int]]:
     """Returns campaign, motion, seat, tally and count where a tally differs from the sent letters.
 
-    Letters that bounced do not count. Letters that people opened in their own email program have
-    no rows, and are not checked.
+    The motion is 0 for letters from when the campaign had none. Letters that bounced do not count.
+    Letters that people opened in their own email program have no rows, and are not checked.
     """
-    key = _letter.c.campaign_id, _letter.c.motion_id, _letter.c.constituency_code
-    counts = (
+    motion_key = sa.func.coalesce(_letter.c.motion_id, sa.literal_column(str(counts.NO_MOTION)))
+    key = _letter.c.campaign_id, motion_key.label("motion_key"), _letter.c.constituency_code
+    sent = (
         sa.select(*key, sa.func.count()).where(_letter.c.state == LetterState.SENT).group_by(*key)
     )
-    return _differences(session, _letter_tally, _letter_tally.c.sent, counts)
+    return _differences(session, _letter_tally, _letter_tally.c.sent, sent)
 
 
 def _differences(

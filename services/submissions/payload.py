@@ -16,6 +16,8 @@ from services.errors import Unavailable
 
 PURPOSE = "submission.payload"
 VERSION = 1
+WITHOUT_MOTION = 2
+"""The version of a letter without a motion, which the release before this one cannot store."""
 
 
 class Unreadable(Exception):
@@ -64,7 +66,7 @@ class LetterPayload:
 
     `line1`, `line2`, `town` and `postcode` are the postal address. `act` and `variant` say which
     kind of letter it was drafted from. `updates` is the answer to the question about news; None if
-    it was not asked.
+    it was not asked. `motion_id` is None if the campaign had no motion.
     """
 
     name: str
@@ -76,7 +78,7 @@ class LetterPayload:
     subject: str
     body: str
     member_id: int
-    motion_id: int
+    motion_id: int | None
     act: str
     variant: str
     locale: str
@@ -124,12 +126,12 @@ def unreadable() -> Unavailable:
 
 def letter_of_text(text: str) -> LetterPayload:
     """Works like `of_text`, for a letter. Raises TypeError for the JSON of something else."""
-    return LetterPayload(**_values(text))
+    return LetterPayload(**_values(text, WITHOUT_MOTION))
 
 
-def _values(text: str) -> dict[str, Any]:
+def _values(text: str, newest: int = VERSION) -> dict[str, Any]:
     values: dict[str, Any] = orjson.loads(text)
-    if values.get("v") != VERSION:
+    if values.get("v") not in range(VERSION, newest + 1):
         raise Unreadable("a payload has an unknown version")
     return values
 

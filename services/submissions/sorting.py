@@ -197,7 +197,12 @@ def _candidate(row: Any, keyring: Keyring) -> Candidate:
         place_id=row.place_id,
         recipient=recipient,
         organisation_id=organisation_id,
-        letter=LetterKey(address.index, contents.member_id, contents.motion_id)
+        letter=LetterKey.of(
+            address.index,
+            member_id=contents.member_id,
+            motion_id=contents.motion_id,
+            campaign_id=row.campaign_id,
+        )
         if isinstance(contents, LetterPayload)
         else None,
     )

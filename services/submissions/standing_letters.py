@@ -1,4 +1,7 @@
-"""Letters that a newer one to the same member about the same motion cannot replace."""
+"""Letters that a newer one to the same member about the same motion cannot replace.
+
+Letters without a motion count by their campaign instead.
+"""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -22,11 +25,31 @@ _NOT_SENT = (
 
 
 class LetterKey(NamedTuple):
-    """Of which there is one letter: the blind index of an address, a member and a motion."""
+    """Of which there is one letter: the blind index of an address, a member, and what it is about.
+
+    That is a motion's id, or the campaign's if it has no motion.
+    """
 
     address_index: bytes
     member_id: int
-    motion_id: int
+    about: int | UUID
+
+    @classmethod
+    def of(
+        cls, address_index: bytes, *, member_id: int, motion_id: int | None, campaign_id: UUID
+    ) -> "LetterKey":
+        """Returns the key of a letter."""
+        return cls(address_index, member_id, campaign_id if motion_id is None else motion_id)
+
+
+def is_same(
+    supporter_id: UUID, *, member_id: int, motion_id: int | None, campaign_id: UUID
+) -> tuple[sa.ColumnElement[bool], ...]:
+    """Returns the SQL conditions on the one letter of a supporter, as its UNIQUE constraints do."""
+    about = _letter.c.motion_id == motion_id
+    if motion_id is None:
+        about = sa.and_(_letter.c.motion_id.is_(None), _letter.c.campaign_id == campaign_id)
+    return _letter.c.supporter_id == supporter_id, _letter.c.member_id == member_id, about
 
 
 def stands() -> sa.ColumnElement[bool]:
@@ -43,7 +66,12 @@ def stands() -> sa.ColumnElement[bool]:
 
 _STANDING = BulkLookup(
     lambda among: (
-        sa.select(_supporter.c.email_index, _letter.c.member_id, _letter.c.motion_id)
+        sa.select(
+            _supporter.c.email_index,
+            _letter.c.member_id,
+            _letter.c.motion_id,
+            _letter.c.campaign_id,
+        )
         .join(_letter, _letter.c.supporter_id == _supporter.c.id)
         .where(
             among(_supporter.c.organisation_id, "organisations"),
@@ -61,4 +89,7 @@ def of_addresses(
     if not indexes:
         return set()
     rows = _STANDING.rows(session, organisations=list(organisation_ids), indexes=list(indexes))
-    return {LetterKey(bytes(index), member_id, motion_id) for index, member_id, motion_id in rows}
+    return {
+        LetterKey.of(bytes(index), member_id=member, motion_id=motion, campaign_id=campaign)
+        for index, member, motion, campaign in rows
+    }

@@ -21,7 +21,10 @@ from services.database.engine import increment
 _petition_tally = table_of(PetitionTally)
 _petition_hour = table_of(PetitionHour)
 _letter_tally = table_of(LetterTally)
-_LETTER_KEY = ["campaign_id", "motion_id", "constituency_code"]
+_LETTER_KEY = ["campaign_id", "motion_key", "constituency_code"]
+_OF_MOTION = ("motion_id",)
+NO_MOTION = 0
+"""The `motion_key` of letters from when their campaign had no motion."""
 
 
 def count_signatures(
@@ -74,38 +77,49 @@ def _subtract_signatures(session: Session, petition_id: UUID, code: str, count: 
     )
 
 
-def add_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
+def add_letter(session: Session, campaign_id: UUID, motion_id: int | None, code: str) -> None:
     """Adds one sent letter."""
     add_letters(session, {(campaign_id, motion_id, code): 1})
 
 
-def add_letters(session: Session, counts: Mapping[tuple[UUID, int, str], int]) -> None:
-    """Adds sent letters, given by campaign, motion and constituency."""
-    rows = [_letter_row(key, sent=sent) for key, sent in sorted(counts.items())]
-    increment(session, _letter_tally, rows, key=_LETTER_KEY)
+def add_letters(session: Session, counts: Mapping[tuple[UUID, int | None, str], int]) -> None:
+    """Adds sent letters, given by campaign, motion (None: without one) and constituency."""
+    rows = [_letter_row(key, sent=sent) for key, sent in counts.items()]
+    rows.sort(key=lambda row: tuple(row[name] for name in _LETTER_KEY))
+    increment(session, _letter_tally, rows, key=_LETTER_KEY, kept=_OF_MOTION)
 
 
-def remove_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
+def remove_letter(session: Session, campaign_id: UUID, motion_id: int | None, code: str) -> None:
     """Subtracts one sent letter that bounced."""
     session.connection().execute(
         sa.update(_letter_tally)
         .where(
             _letter_tally.c.campaign_id == campaign_id,
-            _letter_tally.c.motion_id == motion_id,
+            _letter_tally.c.motion_key == motion_key(motion_id),
             _letter_tally.c.constituency_code == code,
         )
         .values(sent=_letter_tally.c.sent - 1)
     )
 
 
-def add_opened(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
+def add_opened(session: Session, campaign_id: UUID, motion_id: int | None, code: str) -> None:
     """Adds one letter that its writer opened in their own mail program, and may have sent."""
     row = _letter_row((campaign_id, motion_id, code), opened=1)
-    increment(session, _letter_tally, [row], key=_LETTER_KEY)
+    increment(session, _letter_tally, [row], key=_LETTER_KEY, kept=_OF_MOTION)
 
 
-def _letter_row(key: tuple[UUID, int, str], *, sent: int = 0, opened: int = 0) -> dict[str, Any]:
-    return dict(zip(_LETTER_KEY, key, strict=True)) | {"sent": sent, "opened": opened}
+def motion_key(motion_id: int | None) -> int:
+    """Returns the key of a motion, or of letters without one, in `letter_tally`."""
+    return NO_MOTION if motion_id is None else motion_id
+
+
+def _letter_row(
+    key: tuple[UUID, int | None, str], *, sent: int = 0, opened: int = 0
+) -> dict[str, Any]:
+    campaign_id, motion_id, code = key
+    values = (campaign_id, motion_key(motion_id), code)
+    counts = {"motion_id": motion_id, "sent": sent, "opened": opened}
+    return dict(zip(_LETTER_KEY, values, strict=True)) | counts
 
 
 def _add_to_hour(session: Session, changes: Mapping[Any, int], now: datetime) -> None:

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from models import LetterTally, PetitionTally
 from models.base import table_of
+from services.tallies import counts
 
 FEWEST = 5
 """Fewer are not shown: small numbers tell who has signed."""
@@ -34,7 +35,7 @@ def of_signer(
         sa.select(_written.c.sent)
         .where(
             _written.c.campaign_id == campaign_id,
-            _written.c.motion_id == motion_id,
+            _written.c.motion_key == counts.motion_key(motion_id),
             _written.c.constituency_code == code,
         )
         .scalar_subquery()

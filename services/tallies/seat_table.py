@@ -28,6 +28,7 @@ from services.campaigns.member_replies import VerifiedReply
 from services.errors import Invalid
 from services.parliament import motions, seats
 from services.parliament.standing import Eligibility, Position, Role, Standing, StatedIntent
+from services.tallies import counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,8 @@ def _letters(
     session: Session, campaign_id: UUID, motion_id: int | None
 ) -> dict[str, tuple[int, int]]:
     statement = select(LetterTally).where(
-        LetterTally.campaign_id == campaign_id, LetterTally.motion_id == motion_id
+        LetterTally.campaign_id == campaign_id,
+        LetterTally.motion_key == counts.motion_key(motion_id),
     )
     return {row.constituency_code: (row.sent, row.opened) for row in session.exec(statement)}
 

@@ -152,9 +152,9 @@ def cards(session: Session, shown: list[Campaign], *, now: datetime) -> list[Cam
 
 
 def takes_letters(view: CampaignView) -> bool:
-    """Returns whether there is a motion that MPs can sign, and a campaign that asks them to."""
+    """Returns whether the campaign is open, and its motion too if it has one."""
     motion, is_open = view.motion, view.campaign.status is CampaignStatus.OPEN
-    return is_open and motion is not None and motion.status is MotionStatus.PUBLISHED
+    return is_open and (motion is None or motion.status is MotionStatus.PUBLISHED)
 
 
 def seat_count(session: Session) -> int:

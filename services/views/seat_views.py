@@ -13,7 +13,6 @@ from sqlmodel import Session
 
 from models import Campaign, Constituency, Keyring, Member, Motion, Petition
 from services.campaigns import campaigns, petitions
-from services.errors import Conflict
 from services.letters.drafting import drafts, situations
 from services.letters.drafting.drafts import Draft
 from services.letters.drafting.situations import Situation
@@ -54,8 +53,7 @@ class SeatBoard:
 class ConfirmedBoard:
     """The views and letters of all seats for one petition, by code.
 
-    `situations` is empty where the campaign has no motion to write about. `face` is that of the
-    petition's organisation, for pages.
+    `face` is that of the petition's organisation, for pages.
     """
 
     petition: Petition
@@ -126,10 +124,7 @@ def confirmed_board(
     campaign = session.get_one(Campaign, petition.campaign_id)
     board = board_of_campaign(session, campaign.id, now=now)
     codes = board.seats.keys()
-    try:
-        letter_situations = situations.of_seats(session, campaign, codes, keyring=keyring, now=now)
-    except Conflict:
-        letter_situations = {}
+    letter_situations = situations.of_seats(session, campaign, codes, keyring=keyring, now=now)
     owner = organisations.get(session, petition.organisation_id)
     face = faces.of_organisation(session, owner)
     return ConfirmedBoard(petition, campaign, face, board, letter_situations)

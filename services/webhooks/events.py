@@ -48,7 +48,7 @@ class LetterFact:
 
     id: UUID
     campaign_id: UUID
-    motion_id: int
+    motion_id: int | None
     member_id: int
     constituency_code: str
 

@@ -50,7 +50,7 @@ def put_into_state(
         row = session.get_one(Letter, before.id)
         message_row = session.get_one(OutboxMessage, message_before.id)
         if row.state is LetterState.SENT:
-            key = (row.campaign_id, row.motion_id, row.constituency_code)
+            key = (row.campaign_id, row.motion_id or 0, row.constituency_code)
             session.get_one(LetterTally, key).sent -= 1
         values = {"state": state, "sent_at": None, "reason": detail}
         row.sqlmodel_update(values | (letter or {}))

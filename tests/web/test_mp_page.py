@@ -238,8 +238,9 @@ def test_a_campaign_without_a_motion_shows_its_constituencies(
             session.delete(link)
     page = client.get(f"{MPS}?constituency={EDINBURGH_EAST}")
     assert page.status_code == 200
-    assert "Which MPs back this campaign?" in visible(page)
-    assert "has no motion in Parliament yet" in visible(page)
+    assert "Every MP and constituency" in visible(page)
+    assert "You can ask Morag Ferncastle to write to the minister." in visible(page)
+    assert "otion" not in visible(page)
 
 
 def test_times_are_said_as_people_say_them(clock: Clock) -> None:

@@ -1,7 +1,11 @@
-"""Where an MP stands towards a motion, in the words that the public reads."""
+"""Where an MP stands towards a motion, in the words that the public reads.
+
+Without a motion, it is what an MP can do for the campaign.
+"""
 
 from dataclasses import dataclass
 
+from services.letters.drafting.situations import Situation
 from services.parliament.standing import Eligibility, Standing
 
 
@@ -12,6 +16,29 @@ class Stand:
     tag: str
     sentence: str
     tone: str = ""
+
+
+def of_situation(name: str, situation: Situation) -> Stand:
+    """Returns the stand of the MP to whom a letter would go."""
+    if situation.motion is None:
+        return without_motion(name, situation.eligibility)
+    return of_member(name, situation.standing, situation.eligibility)
+
+
+def without_motion(name: str, eligibility: Eligibility) -> Stand:
+    """Returns what an MP can do for a campaign that has no motion."""
+    return {
+        Eligibility.CONVENTION: Stand(
+            "In office",
+            f"{name} holds a government or House office. You can ask them to raise it with the "
+            "minister.",
+        ),
+        Eligibility.CANNOT: Stand(
+            "Doesn’t take their seat",
+            f"{name} doesn’t take their seat in the House of Commons, but you can ask them to "
+            "write to the minister.",
+        ),
+    }.get(eligibility, Stand("Can help", f"You can ask {name} to write to the minister."))
 
 
 def of_member(name: str, standing: Standing, eligibility: Eligibility) -> Stand:

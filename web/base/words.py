@@ -153,6 +153,7 @@ LETTER_GROUPS = {
 HOLD_REASONS = {
     "member_changed": "The constituency has another MP now.",
     "motion_changed": "The campaign is about another motion now.",
+    "motion_linked": "The campaign has a motion now, and asks its MPs to sign it.",
     "standing_changed": "The MP has signed since, removed their name, or changed office: the "
     "letter no longer fits.",
     **situations.REASONS,
@@ -306,6 +307,12 @@ def standing_of(
             if office in offices:
                 return f"{name}: doesn’t sign motions"
     return ELIGIBILITIES[eligibility]
+
+
+def reply_choices(*, has_motion: bool) -> dict[ReplyKind, str]:
+    """Returns what an MP can have said to a letter. Without a motion, nothing about signing."""
+    signing = (ReplyKind.WILL_SIGN, ReplyKind.WILL_NOT)
+    return {kind: text for kind, text in REPLY_CHOICES.items() if has_motion or kind not in signing}
 
 
 def hold_reason(reason: str) -> str:

@@ -155,5 +155,5 @@ def _page(
         follow_up=_follow_up(recorded.letter, member),
         constituency=constituencies.get(session, recorded.letter.constituency_code),
         outcome_choices=words.OUTCOME_CHOICES,
-        reply_choices=words.REPLY_CHOICES,
+        reply_choices=words.reply_choices(has_motion=recorded.letter.motion_id is not None),
     )

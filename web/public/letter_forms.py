@@ -8,7 +8,7 @@ from functools import partial
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from models import Campaign
+from models import Campaign, LetterAct
 from services.assembly import Lobby
 from services.common import texts
 from services.errors import Invalid, NotFound
@@ -24,6 +24,8 @@ LONGEST_PERSONAL = 3000
 # A browser shows the page again after 'Back', with what was typed. No other cache keeps it.
 KEPT_BY_BROWSER = "private, no-cache"
 MOST_POINTS, LONGEST_POINT = 60, 400
+# The built-in letters of a campaign without a motion.
+_WITHOUT_MOTION = frozenset(act.value for act in LetterAct if not act.is_about_motion)
 ADDRESS_FIELDS = ("line1", "line2", "town")
 
 
@@ -151,8 +153,18 @@ def change_of(letter: EditedLetter, before: str) -> str | None:
         else ("We’ve written a new letter around your words for you to check.")
     )
     if before.partition("-")[0] == str(member.id):
-        return f"{member.name}’s position on the motion has changed since you began. {ours}"
+        return f"{_change(situation, before)} {ours}"
     return f"Your MP is now {member.name}. {ours}"
+
+
+def _change(situation: Situation, before: str) -> str:
+    """Says why the same MP gets another kind of letter than `before`."""
+    name = situation.member.name if situation.member else ""
+    if situation.motion is None:
+        return f"{name} has changed office since you began."
+    if before.partition("-")[2] in _WITHOUT_MOTION:
+        return "There’s a motion in Parliament about this now."
+    return f"{name}’s position on the motion has changed since you began."
 
 
 def required_problems(letter: EditedLetter, checked: CheckedLetter | None) -> Invalid | None:

@@ -12,7 +12,7 @@ from models import Campaign, Keyring, Letter, LetterAct, LetterState
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
-from services.errors import Conflict, Gone
+from services.errors import Gone
 from services.letters import (
     confirmed_letters,
     copies,
@@ -180,10 +180,7 @@ def _hold(
     """Says why the letter is held, or would be held if it were sent now, and what to do."""
     if state not in (LetterState.PENDING, LetterState.QUEUED, LetterState.HELD):
         return None
-    try:
-        situation = situations.of_letter(session, letter, keyring=keyring, now=now)
-    except Conflict as error:
-        return Hold(error.message)
+    situation = situations.of_letter(session, letter, keyring=keyring, now=now)
     reason = situations.reason_to_hold(letter, situation)
     if state is LetterState.HELD:
         reason = letter.reason or reason
@@ -195,4 +192,4 @@ def _hold(
         return Hold(f"{member.name} has signed since you wrote this.", "Write a thank-you instead")
     if reason == "member_changed" and member:
         return Hold(f"Your MP is now {member.name}.", f"Write to {member.name}")
-    return Hold(letter_mails.HELD_REASONS.get(reason, "It doesn’t fit any more."))
+    return Hold(letter_mails.held_reason(letter, reason) or "It doesn’t fit any more.")

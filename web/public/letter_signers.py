@@ -12,7 +12,7 @@ from models import Campaign, Signature
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
-from services.errors import Conflict, NotFound
+from services.errors import NotFound
 from services.letters import letter_links, proofs
 from services.letters.drafting import editors, situations
 from services.letters.drafting.editors import EditedLetter, LetterParts
@@ -70,7 +70,7 @@ def find(
     code = signature.constituency_code
     try:
         situation = situations.of_seat(session, campaign, code, keyring=lobby.keyring, now=now)
-    except (Conflict, NotFound):
+    except NotFound:
         return to_thanks
     if sent := _sent(session, lobby, signature, situation):
         return sent
@@ -95,7 +95,8 @@ def _sent(
         session,
         signature.supporter_id,
         member_id=situation.member.id,
-        motion_id=situation.motion.id,
+        motion_id=situation.motion.id if situation.motion else None,
+        campaign_id=situation.campaign.id,
     )
     if letter_id is None:
         return None
@@ -113,8 +114,6 @@ def values_of(signer: LetterSigner, letter: EditedLetter, form: Form) -> dict[st
         "member": member,
         "letter": letter,
         "form": form,
-        "stand": stands.of_member(member.name, situation.standing, situation.eligibility)
-        if member
-        else None,
+        "stand": stands.of_situation(member.name, situation) if member else None,
         "no_letter": situations.REASONS[situation.reason] if situation.reason else None,
     }

@@ -269,8 +269,6 @@ def _last_situation(
     try:
         postcode = directory.normalise(fields.postcode)
         return letter_forms.situation_of(session, lobby, campaign, postcode, now)
-    except Conflict:
-        return None
     except LobbyError:
         pass
     try:
@@ -304,9 +302,7 @@ def _page(
         letter=letter,
         situation=situation,
         member=member,
-        stand=stands.of_member(member.name, situation.standing, situation.eligibility)
-        if situation and member
-        else None,
+        stand=stands.of_situation(member.name, situation) if situation and member else None,
         checked=checked,
         no_letter=_closed_reason(view) or (situations.REASONS[reason] if reason else None),
         is_closed=_closed_reason(view) is not None,
@@ -320,9 +316,5 @@ def _closed_reason(view: CampaignView) -> str | None:
     """Says why nobody can write about this campaign now; None where they can."""
     if view.campaign.status is not CampaignStatus.OPEN:
         return situations.REASONS["campaign_closed"]
-    if view.motion is None:
-        if view.campaign.runs_without_motion:
-            return "This campaign doesn’t ask people to write to their MP."
-        return "This campaign has no motion to write to an MP about yet."
-    is_live = view.motion.status is MotionStatus.PUBLISHED
+    is_live = view.motion is None or view.motion.status is MotionStatus.PUBLISHED
     return None if is_live else situations.REASONS["motion_ended"]

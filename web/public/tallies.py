@@ -151,13 +151,12 @@ def _page(
         form=form,
         tabs=query.tabs(tally.rows),
         own_row=own_row,
-        own_stand=_stand(own_row) if motion else None,
+        own_stand=_stand(own_row, has_motion=motion is not None),
         can_write=(
             campaign.status is CampaignStatus.OPEN
-            and motion is not None
-            and motion.status is MotionStatus.PUBLISHED
+            and (motion is None or motion.status is MotionStatus.PUBLISHED)
         ),
-        options=_options(tally),
+        options=_options(tally, has_motion=motion is not None),
         summary=tally_summaries.of_tally(tally),
         statements_of=statements_of,
         standing_of=words.standing_of,
@@ -175,9 +174,11 @@ def _own_row(tally: Tally, code: str) -> TallyRow | None:
     raise Invalid.field("constituency", "constituency_unknown", message)
 
 
-def _stand(row: TallyRow | None) -> stands.Stand | None:
+def _stand(row: TallyRow | None, *, has_motion: bool) -> stands.Stand | None:
     if row is None or row.member is None:
         return None
+    if not has_motion:
+        return stands.without_motion(row.member.name, row.eligibility)
     return stands.of_member(row.member.name, row.standing, row.eligibility)
 
 
@@ -189,7 +190,7 @@ def _mp_page(rows: tuple[TallyRow, ...], query: MpQuery) -> MpPage:
     return MpPage(shown, len(rows), start + 1, start + len(shown))
 
 
-def _options(tally: Tally) -> dict[str, Options]:
+def _options(tally: Tally, *, has_motion: bool) -> dict[str, Options]:
     """Lists the choices of the form, with the parties, nations and regions in the table."""
     parties = {row.party for row in tally.rows if row.party}
     nations = {row.constituency.nation for row in tally.rows}
@@ -199,5 +200,5 @@ def _options(tally: Tally) -> dict[str, Options]:
         "nation": [(name, name) for name in sorted(nations)],
         "region": [(name, name) for name in sorted(regions)],
         "said": [(value, text) for value, text in words.STATED_INTENTS.items()],
-        "sort": list(words.SORTS.items()),
+        "sort": [each for each in words.SORTS.items() if has_motion or each[0] != "signed_on"],
     }

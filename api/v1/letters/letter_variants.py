@@ -13,7 +13,7 @@ from api.schemas.letters.letter_variant import (
     variants_of,
 )
 from services.campaigns import campaigns
-from services.letters.drafting import previews
+from services.letters.drafting import facts, previews
 from services.letters.kinds import variants
 
 router = APIRouter(tags=["letters"])
@@ -23,11 +23,12 @@ router = APIRouter(tags=["letters"])
 def read_variants(slug: Slug, caller: CampaignsWriter, session: ReadSession) -> VariantsAnswer:
     """Read the campaign's own letter variants in the order of their use, or the built-in ones.
 
-    A letter is drafted from the first variant whose conditions hold. Needs a key with
-    `campaigns:write`.
+    A letter is drafted from the first variant whose conditions hold. Variants with the acts
+    `write_to_minister` and `raise_in_government` are used while the campaign has no motion, the
+    others while it has one. Needs a key with `campaigns:write`.
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    return variants_answer(variants.of_campaign(session, campaign.id))
+    return variants_answer(variants.in_both_sets(session, campaign))
 
 
 @router.put("/campaigns/{slug}/letters/variants")
@@ -54,7 +55,7 @@ def preview_variants(
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     candidates = (
-        variants.of_campaign(session, campaign.id).in_order
+        variants.in_both_sets(session, campaign).in_order
         if body.variants is None
         else variants.checked(variants_of(body.variants))
     )
@@ -64,5 +65,6 @@ def preview_variants(
         )
         return previews_answer([preview], [])
     motion = campaigns.motion_of(session, campaign.id)
-    rendered = previews.of_kinds(candidates, campaign, motion, locale=body.locale)
+    petition = facts.petition_of(session, campaign)
+    rendered = previews.of_kinds(candidates, campaign, motion, petition, locale=body.locale)
     return previews_answer(rendered, previews.unreached(candidates, rendered))

@@ -23,8 +23,9 @@ class LetterFacts:
     `salutation` is 'Ms Ferncastle', or empty: then the greeting has the member's whole name.
     `purpose` is what the motion asks the government to do, or empty. `earlier_motion_number` is the
     number of an earlier motion of the campaign that the member signed. `signatures` counts
-    confirmed ones of constituents, `letters` those sent to the member about the motion. `points`,
-    `personal` and `name` are the writer's.
+    confirmed ones of constituents, `letters` those sent to the member about the motion. `petition`
+    is what the campaign's petition asks for, and `addressed_to` whom; both are empty without one.
+    `points`, `personal` and `name` are the writer's. Number and title are empty without a motion.
     """
 
     member: str
@@ -36,6 +37,8 @@ class LetterFacts:
     organisation: str = ""
     salutation: str = ""
     purpose: str = ""
+    petition: str = ""
+    addressed_to: str = ""
     earlier_motion_number: str | None = None
     signatures: int = 0
     letters: int = 0

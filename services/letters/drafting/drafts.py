@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlmodel import Session
 
 from models import Campaign, Keyring
-from services.errors import Conflict, NotFound
+from services.errors import NotFound
 from services.letters.drafting import composing, facts, rules, situations
 from services.letters.drafting.compose_links import ComposeLinks, compose_links
 from services.letters.drafting.composing import LetterFacts
@@ -158,10 +158,10 @@ def _facts(situation: Situation, locale: str) -> LetterFacts:
 def draft_for_seat(
     session: Session, campaign: Campaign, code: str, *, name: str, keyring: Keyring, now: datetime
 ) -> Draft | None:
-    """Drafts a letter for a known seat; None if the campaign has no motion to write about."""
+    """Drafts a letter for a seat; None if there is no seat with this code."""
     try:
         return draft(
             situations.of_seat(session, campaign, code, keyring=keyring, now=now), name=name
         )
-    except (Conflict, NotFound):
+    except NotFound:
         return None

@@ -8,10 +8,13 @@ from sqlmodel import Session, col, func, select
 
 from models import (
     Campaign,
+    CampaignMotion,
+    CampaignStatus,
     LetterTally,
     Motion,
     Organisation,
     Petition,
+    PetitionState,
     PetitionTally,
 )
 from services.letters.drafting.composing import LetterFacts
@@ -20,25 +23,33 @@ from services.letters.kinds.coverage import SittingMember
 from services.parliament import motions
 from services.parliament.seats import Seat
 from services.parliament.standing import Eligibility, Position
+from services.tallies import counts
 
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What `profile_of` and `facts_of` need to know about a seat, beside its member."""
+    """What `profile_of` and `facts_of` need to know about a seat, beside its member.
+
+    `petition` and `addressed_to` are those of the campaign's petition (`petition_of`).
+    """
 
     organisation: str = ""
+    petition: str = ""
+    addressed_to: str = ""
     earlier_motion_number: str | None = None
     signatures: int = 0
     letters: int = 0
 
 
-def background(session: Session, campaign: Campaign, motion: Motion, seat: Seat) -> Background:
+def background(
+    session: Session, campaign: Campaign, motion: Motion | None, seat: Seat
+) -> Background:
     """Looks up the background of one seat."""
     return backgrounds(session, campaign, motion, [seat])[seat.constituency.code]
 
 
 def backgrounds(
-    session: Session, campaign: Campaign, motion: Motion, seats: Sequence[Seat]
+    session: Session, campaign: Campaign, motion: Motion | None, seats: Sequence[Seat]
 ) -> dict[str, Background]:
     """Looks up several seats in a fixed number of statements; returns them by constituency code."""
     codes = [seat.constituency.code for seat in seats]
@@ -46,10 +57,13 @@ def backgrounds(
     member_ids = [seat.member.id for seat in seats if seat.member]
     earlier = motions.signed_earlier(session, campaign.id, member_ids=member_ids)
     signatures = _signatures(session, campaign.id, codes)
-    letters = _letters(session, campaign.id, motion.id, codes)
+    letters = _letters(session, campaign.id, motion.id if motion else None, codes)
+    petition = petition_of(session, campaign)
     return {
         seat.constituency.code: Background(
             organisation=organisation,
+            petition=petition.action if petition else "",
+            addressed_to=petition.addressed_to if petition else "",
             earlier_motion_number=earlier.get(seat.member.id) if seat.member else None,
             signatures=signatures.get(seat.constituency.code, 0),
             letters=letters.get(seat.constituency.code, 0),
@@ -88,7 +102,7 @@ def profile_of(
 
 
 def facts_of(
-    campaign: Campaign, motion: Motion, seat: Seat, background: Background, *, locale: str
+    campaign: Campaign, motion: Motion | None, seat: Seat, background: Background, *, locale: str
 ) -> LetterFacts:
     """Returns the values for templates, without the writer's. Those of a vacant seat are empty."""
     member = seat.member
@@ -97,12 +111,14 @@ def facts_of(
         member=member.name if member else "",
         constituency=welsh or seat.constituency.name,
         party=member.party if member else "",
-        motion_number=motion.number,
-        motion_title=motion.title,
+        motion_number=motion.number if motion else "",
+        motion_title=motion.title if motion else "",
         campaign=campaign.title,
         organisation=background.organisation,
         salutation=member.salutation if member else "",
         purpose=purpose_of(campaign, locale),
+        petition=background.petition,
+        addressed_to=background.addressed_to,
         earlier_motion_number=background.earlier_motion_number,
         signatures=background.signatures,
         letters=background.letters,
@@ -110,9 +126,49 @@ def facts_of(
 
 
 def purpose_of(campaign: Campaign, locale: str) -> str:
-    """Returns what the motion asks for, without a full stop; empty if not known in the language."""
+    """Returns what the motion asks for, without a full stop; empty if not known in the language.
+
+    Without a motion, it is what the campaign asks for.
+    """
     purpose = campaign.purpose_welsh if locale == "cy" else campaign.purpose
     return purpose.strip().rstrip(".").rstrip()
+
+
+def petition_of(session: Session, campaign: Campaign) -> Petition | None:
+    """Returns the petition that letters name: the first one that is open, or else a closed one.
+
+    Letters of a draft name its drafts too, because only its organisers see them.
+    """
+    is_draft = campaign.status is CampaignStatus.DRAFT
+    order = [PetitionState.OPEN, PetitionState.CLOSED, *([PetitionState.DRAFT] if is_draft else [])]
+    statement = select(Petition).where(
+        Petition.campaign_id == campaign.id, col(Petition.state).in_(order)
+    )
+    return min(
+        session.exec(statement),
+        key=lambda petition: (order.index(petition.state), petition.number),
+        default=None,
+    )
+
+
+def _earlier(
+    session: Session, campaign_id: UUID, member_ids: Collection[int]
+) -> dict[int, str | None]:
+    """Returns the number of the newest earlier motion of the campaign that each member signed."""
+    statement = (
+        select(MotionSignatory.member_id, Motion.number)
+        .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
+        .join(MotionSignatory, col(MotionSignatory.motion_id) == Motion.id)
+        .where(
+            CampaignMotion.campaign_id == campaign_id,
+            ~col(CampaignMotion.is_current),
+            ~col(CampaignMotion.is_amendment),
+            col(MotionSignatory.member_id).in_(member_ids),
+            ~col(MotionSignatory.is_withdrawn),
+        )
+        .order_by(col(Motion.tabled_on), col(Motion.id))
+    )
+    return dict(session.exec(statement).all())  # the last one of a member wins: the newest
 
 
 def _signatures(session: Session, campaign_id: UUID, codes: Collection[str]) -> dict[str, int]:
@@ -126,11 +182,11 @@ def _signatures(session: Session, campaign_id: UUID, codes: Collection[str]) -> 
 
 
 def _letters(
-    session: Session, campaign_id: UUID, motion_id: int, codes: Collection[str]
+    session: Session, campaign_id: UUID, motion_id: int | None, codes: Collection[str]
 ) -> dict[str, int]:
     statement = select(LetterTally.constituency_code, LetterTally.sent).where(
         LetterTally.campaign_id == campaign_id,
-        LetterTally.motion_id == motion_id,
+        LetterTally.motion_key == counts.motion_key(motion_id),
         col(LetterTally.constituency_code).in_(codes),
     )
     return dict(session.exec(statement).all())

@@ -7,9 +7,9 @@ from functools import partial
 
 from sqlmodel import Session
 
-from models import Campaign, LetterAct, Motion
+from models import Campaign, LetterAct, Motion, Petition
 from services.campaigns import campaigns
-from services.errors import Conflict, NotFound
+from services.errors import NotFound
 from services.letters.drafting import composing, facts
 from services.letters.drafting.composing import LetterFacts
 from services.letters.drafting.facts import Background
@@ -19,11 +19,13 @@ from services.letters.kinds.variant_texts import LOCALES
 from services.letters.kinds.variants import built_in
 from services.mail.text_templates import MailText
 from services.parliament import motions, seats
-from services.parliament.standing import Eligibility, Standing
+from services.parliament.standing import Eligibility, Standing, position_of
 
 _EARLIER = "123"
-# Never stored: previews of a campaign that has no motion yet.
-_NO_MOTION = Motion(id=0, number="…", title="…", text="", tabled_on=date.min)
+# Never stored.
+_SAMPLE_MOTION = Motion(
+    id=0, number="1", title="A motion to be tabled", text="", tabled_on=date.min
+)
 NO_TEXT = MailText("", "")
 INVENTED_SEAT = "Exampleton North"
 # What a preview shows where a writer's own words and the points that they tick will be.
@@ -43,15 +45,45 @@ class Preview:
 
 
 def of_kinds(
-    variants: Sequence[Variant], campaign: Campaign, motion: Motion | None, *, locale: str
+    variants: Sequence[Variant],
+    campaign: Campaign,
+    motion: Motion | None,
+    petition: Petition | None,
+    *,
+    locale: str,
 ) -> list[Preview]:
     """Previews every standing, eligibility and role, and a sample for each variant not yet shown.
 
-    Members who signed an earlier motion are listed separately if their letter differs.
+    Members who signed an earlier motion are listed separately if their letter differs. Letters
+    about a motion are previewed with an invented one if the campaign has none. Those without one
+    are previewed for members who have not signed: without a motion, nobody has.
     """
-    facts_of = partial(sample_facts, campaign, motion)
+    about, without = (_of_set(variants, has_motion) for has_motion in (True, False))
+    found: list[Preview] = []
+    if about:
+        shown = motion or _SAMPLE_MOTION
+        facts_in = partial(sample_facts, campaign, shown, petition)
+        found += _of_kinds(about, every_kind(), facts_in, locale=locale)
+    if without:
+        kinds = [kind for kind in every_kind() if kind.standing is Standing.NOT_SIGNED]
+        facts_in = partial(sample_facts, campaign, None, petition)
+        found += _of_kinds(without, kinds, facts_in, locale=locale)
+    return found
+
+
+def _of_set(variants: Sequence[Variant], has_motion: bool) -> list[Variant]:
+    return [each for each in variants if each.act.is_about_motion is has_motion]
+
+
+def _of_kinds(
+    variants: Sequence[Variant],
+    kinds: Sequence[MemberProfile],
+    facts_of: Callable[[MemberProfile, str], LetterFacts],
+    *,
+    locale: str,
+) -> list[Preview]:
     previews: list[Preview] = []
-    for profile in every_kind():
+    for profile in kinds:
         preview = of_profile(variants, profile, partial(facts_of, profile), locale=locale)
         previews.append(preview)
         returning = replace(profile, signed_earlier=True)
@@ -75,15 +107,20 @@ def of_member(
     locale: str,
     now: datetime,
 ) -> Preview:
-    """Previews the letter to a member, by today's data. NotFound if they hold no seat."""
+    """Previews the letter to a member, by today's data. NotFound if they hold no seat.
+
+    Only variants of the set in use count: for a motion, or without one.
+    """
     motion = campaigns.motion_of(session, campaign.id)
-    if motion is None:
-        raise Conflict("campaign_without_motion", "This campaign has no motion to write about yet.")
+    has_motion = motion is not None
+    variants = _of_set(variants, has_motion) or built_in(has_motion=has_motion)
     all_seats = seats.all_seats(session, today=now.date(), organisation_id=campaign.organisation_id)
     seat = next((seat for seat in all_seats if seat.member and seat.member.id == member_id), None)
     if seat is None:
         raise NotFound("member_unknown", f"No member {member_id} holds a seat today.")
-    position = motions.position_of_member(session, motion.id, member_id)
+    position = (
+        motions.position_of_member(session, motion.id, member_id) if motion else position_of(())
+    )
     eligibility = seats.seat_eligibility(seat, position.standing)
     background = facts.background(session, campaign, motion, seat)
     profile = facts.profile_of(seat, position, eligibility, background)
@@ -103,11 +140,9 @@ def of_sitting_member(
     *,
     locale: str,
 ) -> Preview:
-    """Previews the letter to an MP as a draft begins, with marks for what its writer adds.
-
-    `background` is that of the MP (`facts.background_of`). A campaign without a motion shows dots
-    in place of its number.
-    """
+    """Previews the letter to an MP as a draft begins, with marks for what its writer adds."""
+    motion = campaigns.motion_of(session, campaign.id)
+    background = facts.background(session, campaign, motion, found.seat)
 
     def facts_in(locale: str) -> LetterFacts:
         shown = motion or _NO_MOTION
@@ -120,6 +155,7 @@ def of_sitting_member(
 def of_invented_member(
     campaign: Campaign,
     motion: Motion | None,
+    petition: Petition | None,
     variants: Sequence[Variant],
     profile: MemberProfile,
     *,
@@ -128,7 +164,7 @@ def of_invented_member(
     """Previews the same letter to an invented MP, where no real one is of this kind."""
 
     def facts_in(locale: str) -> LetterFacts:
-        values = sample_facts(campaign, motion, profile, locale)
+        values = sample_facts(campaign, motion, petition, profile, locale)
         return _marked(values, campaign, variants, profile)
 
     return of_profile(variants, profile, facts_in, locale=locale)
@@ -166,18 +202,24 @@ def unreached(variants: Sequence[Variant], previews: Sequence[Preview]) -> list[
 
 
 def sample_facts(
-    campaign: Campaign, motion: Motion | None, profile: MemberProfile, locale: str
+    campaign: Campaign,
+    motion: Motion | None,
+    petition: Petition | None,
+    profile: MemberProfile,
+    locale: str,
 ) -> LetterFacts:
-    """Returns invented values, with the campaign's own title and motion."""
+    """Returns invented values, with the campaign's own title, motion and petition."""
     return LetterFacts(
         member="Alex Example",
         constituency=INVENTED_SEAT,
         party=profile.party or "",
-        motion_number=motion.number if motion else "1",
-        motion_title=motion.title if motion else "A motion to be tabled",
+        motion_number=motion.number if motion else "",
+        motion_title=motion.title if motion else "",
         campaign=campaign.title,
         organisation="Our organisation",
         purpose=facts.purpose_of(campaign, locale),
+        petition=petition.action if petition else "",
+        addressed_to=petition.addressed_to if petition else "",
         earlier_motion_number=_EARLIER if profile.signed_earlier else None,
         signatures=250,
         letters=profile.letters,
@@ -185,15 +227,21 @@ def sample_facts(
 
 
 def table() -> str:
-    """Returns a Markdown table of the built-in letter by standing, eligibility and language.
+    """Returns a Markdown table of the built-in letter by motion, standing, eligibility, language.
 
     `docs/guide/letters.md` contains it, and a test compares the two.
     """
-    lines = ["| standing | eligibility | language | letter |", "|---|---|---|---|"]
-    for standing in Standing:
+    lines = ["| motion | standing | eligibility | language | letter |", "|---|---|---|---|---|"]
+    for has_motion, standing in (
+        *((True, each) for each in Standing),
+        (False, Standing.NOT_SIGNED),
+    ):
         for eligibility in Eligibility:
             for locale in LOCALES:
-                variant = choose(built_in(), MemberProfile(standing, eligibility))
+                profile = MemberProfile(standing, eligibility)
+                variant = choose(built_in(has_motion=has_motion), profile)
                 name = f"`{variant.name}`" if variant and locale in variant.texts else "none"
-                lines.append(f"| `{standing}` | `{eligibility}` | `{locale}` | {name} |")
+                motion = "yes" if has_motion else "none"
+                row = (motion, f"`{standing}`", f"`{eligibility}`", f"`{locale}`", name)
+                lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)

@@ -21,7 +21,7 @@ from models import (
 )
 from models.postcode import PostcodeResult, PostcodeStatus
 from services.campaigns import campaigns
-from services.errors import Conflict, Invalid, NotFound
+from services.errors import Invalid, NotFound
 from services.letters.drafting import facts
 from services.letters.drafting.facts import Background
 from services.letters.kinds import variants
@@ -51,11 +51,12 @@ _NOT_REPRESENTED = {"JE": "Jersey", "GY": "Guernsey", "IM": "The Isle of Man"}
 class Situation:
     """To whom a letter goes today, which kind suits (`chosen`), and what it may say.
 
-    `reason` is a key of `REASONS`: why no letter can be sent; None if one can.
+    `reason` is a key of `REASONS`: why no letter can be sent; None if one can. Without a motion,
+    nobody has signed.
     """
 
     campaign: Campaign
-    motion: Motion
+    motion: Motion | None
     seat: Seat
     standing: Standing
     eligibility: Eligibility
@@ -130,20 +131,16 @@ def of_seats(
     keyring: Keyring,
     now: datetime,
 ) -> dict[str, Situation]:
-    """Returns situations by constituency code, of those codes that we know.
-
-    Conflict if the campaign has no motion.
-    """
+    """Returns situations by constituency code, of those codes that we know."""
     motion = campaigns.motion_of(session, campaign.id)
-    if motion is None:
-        raise Conflict("campaign_without_motion", "This campaign has no motion to write about yet.")
     seats_today = seats.all_seats(
         session, today=now.date(), organisation_id=campaign.organisation_id, codes=codes
     )
     ids = [seat.member.id for seat in seats_today if seat.member]
-    positions = motions.positions(session, motion.id, member_ids=ids)
+    positions = motions.positions(session, motion.id, member_ids=ids) if motion else {}
     backgrounds = facts.backgrounds(session, campaign, motion, seats_today)
-    all_variants = variants.of_campaign(session, campaign.id).in_order
+    has_motion = motion is not None
+    all_variants = variants.of_campaign(session, campaign.id, has_motion=has_motion).in_order
     emails = [seat.member.email for seat in seats_today if seat.member and seat.member.email]
     dead = dead_addresses.dead_emails(session, emails, keyring=keyring)
     return {
@@ -167,14 +164,15 @@ def reason_to_hold(letter: Letter, situation: Situation) -> str | None:
         return "standing_changed" if situation.reason == "no_variant" else situation.reason
     if member is None or member.id != letter.member_id:
         return "member_changed"
-    if situation.motion.id != letter.motion_id:
-        return "motion_changed"
+    motion_id = situation.motion.id if situation.motion else None
+    if motion_id != letter.motion_id:
+        return "motion_changed" if letter.motion_id else "motion_linked"
     return None if situation.act is letter.act else "standing_changed"
 
 
 def _situation_of(
     campaign: Campaign,
-    motion: Motion,
+    motion: Motion | None,
     seat: Seat,
     position: Position,
     background: Background,
@@ -192,11 +190,15 @@ def _situation_of(
 
 
 def _reason_against(
-    campaign: Campaign, motion: Motion, seat: Seat, standing: Standing, chosen: Variant | None
+    campaign: Campaign,
+    motion: Motion | None,
+    seat: Seat,
+    standing: Standing,
+    chosen: Variant | None,
 ) -> str | None:
     if campaign.status is not CampaignStatus.OPEN:
         return "campaign_closed"
-    if motion.status is not MotionStatus.PUBLISHED:
+    if motion is not None and motion.status is not MotionStatus.PUBLISHED:
         return "motion_ended"
     if seat.member is None:
         return "vacant"

@@ -18,7 +18,7 @@ class MemberProfile:
     """What the conditions of variants compare of a member.
 
     `letters` counts those that were sent to them about the motion. `party` is None if the seat is
-    vacant. `region` is a region of England, or elsewhere the name of the nation.
+    vacant. Without a motion, nobody has signed.
     """
 
     standing: Standing
@@ -137,7 +137,10 @@ class Variant:
 
 
 def choose(variants: Iterable[Variant], member: MemberProfile) -> Variant | None:
-    """Returns the first variant that fits; None if the member gets no letter."""
+    """Returns the first variant that fits; None if the member gets no letter.
+
+    The variants are those for a motion, or those without one (`variants.of_campaign`).
+    """
     return next((variant for variant in variants if variant.fits(member)), None)
 
 
@@ -151,6 +154,9 @@ def holds(act: LetterAct, standing: Standing, eligibility: Eligibility) -> bool:
         LetterAct.THANK: has_signed,
         LetterAct.MINISTER: not has_signed and eligibility is Eligibility.CONVENTION,
         LetterAct.ANOTHER_WAY: not has_signed,
+        LetterAct.WRITE_TO_MINISTER: standing is Standing.NOT_SIGNED,
+        LetterAct.RAISE_IN_GOVERNMENT: standing is Standing.NOT_SIGNED
+        and eligibility is Eligibility.CONVENTION,
     }[act]
 
 

@@ -16,6 +16,7 @@ from services.letters.kinds.conditions import MemberProfile, Variant, choose
 from services.parliament import motions, seats
 from services.parliament.seats import Seat
 from services.parliament.standing import Eligibility, Standing
+from services.tallies import counts
 
 
 class MemberKind(StrEnum):
@@ -88,7 +89,7 @@ def sitting_members(
     """
     positions = motions.positions(session, motion.id) if motion else {}
     earlier = motions.signed_earlier(session, campaign.id)
-    letters = _letters(session, campaign, motion.id) if motion else {}
+    letters = _letters(session, campaign, motion_id)
     members = []
     for seat in seats.all_seats(
         session, today=now.date(), organisation_id=campaign.organisation_id
@@ -129,8 +130,9 @@ def of_members(variants: Sequence[Variant], members: Sequence[SittingMember]) ->
     )
 
 
-def _letters(session: Session, campaign: Campaign, motion_id: int) -> dict[str, int]:
+def _letters(session: Session, campaign: Campaign, motion_id: int | None) -> dict[str, int]:
     statement = select(LetterTally.constituency_code, LetterTally.sent).where(
-        LetterTally.campaign_id == campaign.id, LetterTally.motion_id == motion_id
+        LetterTally.campaign_id == campaign.id,
+        LetterTally.motion_key == counts.motion_key(motion_id),
     )
     return dict(session.exec(statement).all())

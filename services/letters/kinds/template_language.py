@@ -23,12 +23,16 @@ TEXTS = frozenset(
         "earlier_motion_number",
         "name",
         "purpose",
+        "petition",
+        "addressed_to",
     }
 )
 NUMBERS = frozenset({"signatures", "letters"})
 NAMES = TEXTS | NUMBERS
 # Set only if the member signed an earlier motion of the campaign.
 EARLIER = "earlier_motion_number"
+# A campaign without a motion has none of these.
+OF_MOTION = frozenset({"motion_number", "motion_title", EARLIER})
 _DEEPEST = 12
 _LARGEST = 10**9
 _ORDERINGS = frozenset({"lt", "lteq", "gt", "gteq"})
@@ -46,12 +50,23 @@ class TemplateFault(Exception):
         self.message = message
 
 
-def check(source: str, *, knows_earlier: bool) -> None:
+def check(source: str, *, knows_earlier: bool, has_motion: bool = True) -> None:
     """Raises TemplateFault if rendering the template could fail for any member.
 
     `knows_earlier`: every member who gets it has signed an earlier motion of the campaign.
+    Without `has_motion`, it is of a letter of a campaign that has none.
     """
-    _walk(_parse(source), {EARLIER} if knows_earlier else set(), 0)
+    template = _parse(source)
+    _walk(template, {EARLIER} if knows_earlier else set(), 0)
+    if not has_motion:
+        _refuse_motion(template)
+
+
+def _refuse_motion(template: nodes.Template) -> None:
+    for name in template.find_all(nodes.Name):
+        if name.name in OF_MOTION:
+            message = f"'{name.name}' cannot be used in a letter that is about no motion."
+            raise TemplateFault(name.lineno, message)
 
 
 def fill(source: str, values: Mapping[str, str | int]) -> str:

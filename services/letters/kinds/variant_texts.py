@@ -119,7 +119,9 @@ def faults(
     errors = []
     for name, part in template_texts.parts():
         try:
-            template_language.check(part, knows_earlier=knows_earlier)
+            template_language.check(
+                part, knows_earlier=knows_earlier, has_motion=act.is_about_motion
+            )
             _check_words(part, act)
             if name in _NEVER_EMPTY and template_language.can_be_empty(part):
                 raise TemplateFault(1, "Some members would read nothing here: add an 'else'.")

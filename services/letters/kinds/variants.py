@@ -1,6 +1,12 @@
-"""The kinds of letter of a campaign: its own, or the built-in ones if it has none."""
+"""The kinds of letter of a campaign: its own, or the built-in ones if it has none.
 
-from collections.abc import Sequence
+They are two sets: letters about a motion, and letters of a campaign without one. Each set is the
+campaign's own or built-in, so that a campaign has the letters it needs on the day on which a motion
+is linked.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Campaign, LetterAct, LetterVariant
+from models import Campaign, CampaignMotion, LetterAct, LetterVariant
 from models.base import table_of
 from services.campaigns import campaigns
 from services.errors import Conflict, FieldError, Invalid
@@ -22,6 +28,8 @@ LONGEST_NAME = 40
 RESERVED_NAMES = frozenset({"new"})
 """Names that would clash with the addresses of organisers' pages."""
 _NAMED = 3
+# By whether the set is about a motion.
+_FALLBACKS = {True: LetterAct.ANOTHER_WAY, False: LetterAct.WRITE_TO_MINISTER}
 _variant = table_of(LetterVariant)
 
 
@@ -33,27 +41,73 @@ class Variants:
     is_built_in: bool
 
 
-def built_in() -> tuple[Variant, ...]:
-    """Returns the built-in kinds of letter, which are named like their acts."""
-    order = (LetterAct.THANK, LetterAct.ASK, LetterAct.MINISTER, LetterAct.ANOTHER_WAY)
-    return tuple(Variant(act.value, act, texts=variant_texts.built_in()[act]) for act in order)
+def built_in(*, has_motion: bool = True) -> tuple[Variant, ...]:
+    """Returns the built-in kinds of letter of one set, which are named like their acts."""
+    order = (
+        *(LetterAct.THANK, LetterAct.ASK, LetterAct.MINISTER, LetterAct.ANOTHER_WAY),
+        *(LetterAct.RAISE_IN_GOVERNMENT, LetterAct.WRITE_TO_MINISTER),
+    )
+    return tuple(
+        Variant(act.value, act, texts=variant_texts.built_in()[act])
+        for act in order
+        if act.is_about_motion is has_motion
+    )
 
 
-def of_campaign(session: Session, campaign_id: UUID) -> Variants:
-    """Returns a campaign's own kinds of letter, or the built-in ones if it has none."""
-    statement = select(LetterVariant).where(LetterVariant.campaign_id == campaign_id)
-    rows = session.exec(statement.order_by(col(LetterVariant.position))).all()
-    if not rows:
-        return Variants(built_in(), is_built_in=True)
-    return Variants(tuple(_variant_of(row) for row in rows), is_built_in=False)
+def of_campaign(session: Session, campaign_id: UUID, *, has_motion: bool) -> Variants:
+    """Returns a campaign's own kinds of letter of one set, or the built-in ones if it has none."""
+    found = _of_set(own(session, campaign_id), has_motion)
+    if not found:
+        return Variants(built_in(has_motion=has_motion), is_built_in=True)
+    return Variants(found, is_built_in=False)
 
 
-def leave_out_members(rows: Sequence[LetterVariant]) -> bool:
-    """Returns whether a campaign's own kinds of letter, in their order, suit some members not.
+def in_both_sets(session: Session, campaign: Campaign) -> Variants:
+    """Returns a campaign's own kinds of letter of both sets.
 
-    Without any, the campaign uses the built-in ones, which suit all.
+    If it has none, it returns the built-in ones of the set that it uses today.
     """
-    return bool(rows) and not _is_complete([_variant_of(row) for row in rows])
+    found = own(session, campaign.id)
+    if found:
+        return Variants(found, is_built_in=False)
+    return in_use(session, campaign)
+
+
+def in_use(session: Session, campaign: Campaign) -> Variants:
+    """Returns the kinds of letter of the set that a campaign uses today."""
+    return of_campaign(session, campaign.id, has_motion=uses_motion(session, campaign))
+
+
+def uses_motion(session: Session, campaign: Campaign) -> bool:
+    """Says which set a campaign uses today: letters about a motion, or those without one."""
+    return campaigns.motion_of(session, campaign.id) is not None
+
+
+def own(session: Session, campaign_id: UUID) -> tuple[Variant, ...]:
+    """Returns a campaign's own kinds of letter of both sets."""
+    statement = select(LetterVariant).where(LetterVariant.campaign_id == campaign_id)
+    rows = session.exec(statement.order_by(col(LetterVariant.position)))
+    return tuple(_variant_of(row) for row in rows)
+
+
+def incomplete_among(session: Session, campaign_ids: Collection[UUID]) -> set[UUID]:
+    """Returns the campaigns whose own kinds of letter leave out some members, in one statement.
+
+    Only the set counts that they use today: for a motion, or without one.
+    """
+    has_motion = sa.exists().where(
+        col(CampaignMotion.campaign_id) == LetterVariant.campaign_id, col(CampaignMotion.is_current)
+    )
+    statement = (
+        select(LetterVariant, has_motion)
+        .where(col(LetterVariant.campaign_id).in_(campaign_ids))
+        .order_by(col(LetterVariant.position))
+    )
+    used: defaultdict[UUID, list[Variant]] = defaultdict(list)
+    for row, is_about_motion in session.exec(statement):
+        if row.act.is_about_motion is is_about_motion:
+            used[row.campaign_id].append(_variant_of(row))
+    return {campaign_id for campaign_id, found in used.items() if not _is_complete(found)}
 
 
 def save(
@@ -64,20 +118,47 @@ def save(
     now: datetime,
     is_unfinished: bool = False,
 ) -> Variants:
-    """Replaces all of a campaign's kinds of letter. With none it uses the built-in ones again.
+    """Replaces a campaign's kinds of letter of both sets, and returns them.
 
-    Invalid names every mistake with its line. Conflict if some member would get no letter, except
-    with `is_unfinished`, for a draft made in the browser: it cannot open before everybody gets one.
+    For a set with none it uses the built-in ones again. Invalid names every mistake with its line.
+    Conflict if some member would get no letter, except with `is_unfinished`, for a draft at the
+    desk: it cannot open before everybody gets one.
     """
     new = checked(variants, is_unfinished=is_unfinished)
     # The second of two concurrent calls waits here, and then replaces what the first one wrote.
     lock(session, campaign)
-    if new and not is_unfinished:
+    if not is_unfinished:
         _require_complete(session, campaign, new, now)
+    _replace(session, campaign, new, now)
+    return in_both_sets(session, campaign)
+
+
+def save_set(
+    session: Session,
+    campaign: Campaign,
+    variants: Sequence[Variant],
+    *,
+    has_motion: bool,
+    now: datetime,
+    is_unfinished: bool = False,
+) -> None:
+    """Does the same for one set, and keeps the other as it is."""
+    new = checked(variants, is_unfinished=is_unfinished)
+    lock(session, campaign)
+    if not is_unfinished:
+        _require_complete(session, campaign, new, now)
+    kept = _of_set(own(session, campaign.id), not has_motion)
+    _replace(session, campaign, (*new, *kept), now)
+
+
+def _replace(session: Session, campaign: Campaign, new: Sequence[Variant], now: datetime) -> None:
     session.connection().execute(sa.delete(_variant).where(_variant.c.campaign_id == campaign.id))
     session.add_all(_row(campaign, number, variant, now) for number, variant in enumerate(new))
     session.flush()
-    return of_campaign(session, campaign.id)
+
+
+def _of_set(variants: Iterable[Variant], has_motion: bool) -> tuple[Variant, ...]:
+    return tuple(each for each in variants if each.act.is_about_motion is has_motion)
 
 
 def lock(session: Session, campaign: Campaign) -> None:
@@ -97,9 +178,8 @@ def checked(variants: Sequence[Variant], *, is_unfinished: bool = False) -> tupl
         clean.append(cleaned)
         errors = text_errors or _faults(cleaned, {other.name for other in variants[:number]})
         all_errors += [replace(error, field=f"variants.{number}.{error.field}") for error in errors]
-    if variants and not is_unfinished and not _ends_in_fallback(variants):
-        message = "The last letter must be for everybody: no conditions, and the act another_way."
-        all_errors.append(FieldError("variants", "fallback_missing", message))
+    if not is_unfinished:
+        all_errors += _missing_fallbacks(variants)
     if all_errors:
         raise Invalid("letters_wrong", "Some letters need another look.", tuple(all_errors))
     return tuple(clean)
@@ -107,7 +187,7 @@ def checked(variants: Sequence[Variant], *, is_unfinished: bool = False) -> tupl
 
 def require_complete(session: Session, campaign: Campaign, *, now: datetime) -> None:
     """Raises Conflict if some member would get no letter. With the built-in ones all get one."""
-    variants = of_campaign(session, campaign.id)
+    variants = in_use(session, campaign)
     if not variants.is_built_in:
         _require_complete(session, campaign, variants.in_order, now)
 
@@ -115,22 +195,33 @@ def require_complete(session: Session, campaign: Campaign, *, now: datetime) -> 
 def _require_complete(
     session: Session, campaign: Campaign, variants: Sequence[Variant], now: datetime
 ) -> None:
-    if _is_complete(variants):
-        return
-    left_out = _left_out(session, campaign, variants, now)
+    for has_motion in (True, False):
+        found = _of_set(variants, has_motion)
+        if found and not _is_complete(found):
+            raise _incomplete(_left_out(session, campaign, found, now), has_motion)
+
+
+def _incomplete(left_out: Sequence[str], has_motion: bool) -> Conflict:
     names = ", ".join(left_out[:_NAMED]) or "whoever signs from now on"
     more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
-    message = (
-        f"There would be no letter to some members: {names}{more}. Add a letter with the act "
-        "'thank' and no conditions, and as the last one a letter with the act 'another_way' and "
-        "no conditions."
+    add = (
+        "Add a letter with the act 'thank' and no conditions, and as the last one a letter with "
+        "the act 'another_way' and no conditions."
+        if has_motion
+        else "Add as the last one a letter with the act 'write_to_minister' and no conditions."
     )
-    raise Conflict("letters_incomplete", message)
+    return Conflict(
+        "letters_incomplete", f"There would be no letter to some members: {names}{more}. {add}"
+    )
 
 
 def _is_complete(variants: Sequence[Variant]) -> bool:
-    """The fallback suits all who have not signed, so that only a thank-you can be missing."""
-    return _thanks_everybody(variants) and _ends_in_fallback(variants)
+    """Says whether the letters of one set reach everybody.
+
+    The fallback suits all who have not signed, so that only a thank-you can be missing.
+    """
+    needs_thanks = variants[-1].act.is_about_motion
+    return _ends_in_fallback(variants) and (not needs_thanks or _thanks_everybody(variants))
 
 
 def _thanks_everybody(variants: Sequence[Variant]) -> bool:
@@ -141,9 +232,21 @@ def _thanks_everybody(variants: Sequence[Variant]) -> bool:
     )
 
 
+def _missing_fallbacks(variants: Sequence[Variant]) -> list[FieldError]:
+    return [
+        FieldError(
+            "variants",
+            "fallback_missing",
+            f"The last letter must be for everybody: no conditions, and the act {act}.",
+        )
+        for has_motion, act in _FALLBACKS.items()
+        if (found := _of_set(variants, has_motion)) and not _ends_in_fallback(found)
+    ]
+
+
 def _ends_in_fallback(variants: Sequence[Variant]) -> bool:
     last = variants[-1]
-    return last.conditions.is_empty and last.act is LetterAct.ANOTHER_WAY
+    return last.conditions.is_empty and last.act in _FALLBACKS.values()
 
 
 def _left_out(

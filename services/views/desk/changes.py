@@ -31,6 +31,7 @@ from models import (
 )
 from models.base import UtcDateTime
 from services.common import times
+from services.tallies import counts
 from services.views.desk import names
 from services.views.desk.figures import A_DAY, CampaignFigures
 from services.views.desk.petitions import DeskPetition
@@ -265,7 +266,7 @@ _sent = (
     sa.select(col(LetterTally.sent))
     .where(
         col(LetterTally.campaign_id) == _both.c.campaign_id,
-        col(LetterTally.motion_id) == _both.c.motion_id,
+        col(LetterTally.motion_key) == sa.func.coalesce(_both.c.motion_id, counts.NO_MOTION),
         col(LetterTally.constituency_code) == Constituency.code,
     )
     .correlate(_both, Constituency)
@@ -277,7 +278,8 @@ _sent_later = (
         col(Letter.campaign_id) == _both.c.campaign_id,
         col(Letter.state) == LetterState.SENT,
         col(Letter.sent_at) > _both.c.at,
-        col(Letter.motion_id) == _both.c.motion_id,
+        sa.func.coalesce(col(Letter.motion_id), counts.NO_MOTION)
+        == sa.func.coalesce(_both.c.motion_id, counts.NO_MOTION),
         col(Letter.constituency_code) == Constituency.code,
     )
     .correlate(_both, Constituency)

@@ -29,6 +29,7 @@ from models import (
     PetitionTally,
 )
 from models.base import UtcDateTime
+from services.tallies import counts
 from services.views.desk import names
 
 A_DAY = timedelta(days=1)
@@ -53,7 +54,8 @@ class Figure:
 class Figures:
     """What a campaign has reached: MPs on its current motion, signatures, letters, replies.
 
-    `letters` are those about the current motion that were sent, as in the tally.
+    `letters` are those about the current motion that were sent, as in the tally: without a motion,
+    those that were written without one.
     """
 
     signed: Figure = Figure()
@@ -149,7 +151,9 @@ def _letters(state: LetterState, *conditions: Any) -> sa.ScalarSelect[Any]:
 
 
 _sent_at, _bounced_at = col(Letter.sent_at), col(Letter.bounced_at)
-_OF_MOTION = col(Letter.motion_id) == Motion.id
+# Those about the current motion; without one, those that were written without one.
+_KEY = sa.func.coalesce(col(Motion.id), counts.NO_MOTION)
+_OF_MOTION = sa.func.coalesce(col(Letter.motion_id), counts.NO_MOTION) == _KEY
 _OF_CAMPAIGN = col(Petition.campaign_id) == Campaign.id
 _TALLIED = (col(PetitionTally.petition_id) == Petition.id, _OF_CAMPAIGN)
 _HOURLY = (col(PetitionHour.petition_id) == Petition.id, _OF_CAMPAIGN)
@@ -186,7 +190,7 @@ _CAMPAIGNS = (
         _number(
             sa.func.sum(col(LetterTally.sent)),
             col(LetterTally.campaign_id) == Campaign.id,
-            col(LetterTally.motion_id) == Motion.id,
+            col(LetterTally.motion_key) == _KEY,
         ),
         # A letter that came back no longer counts, though it counted yesterday.
         _letters(LetterState.SENT, _OF_MOTION, _sent_at > _SINCE)

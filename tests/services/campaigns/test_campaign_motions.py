@@ -414,9 +414,9 @@ def test_letters_keep_their_motion(client: TestClient, lobby: Lobby, key: Key) -
     assert totals["letters_sent"] == sent
 
 
-def letters_by_motion(lobby: Lobby) -> list[int]:
+def letters_by_motion(lobby: Lobby) -> list[int | None]:
     with lobby.database.read() as session:
-        return list(session.exec(select(Letter.motion_id)))
+        return list(session.exec(select(col(Letter.motion_id))))
 
 
 # ---- permissions

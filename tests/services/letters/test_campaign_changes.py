@@ -5,9 +5,11 @@ from sqlmodel import Session, select
 
 from models import Campaign, CampaignStatus, LetterAct, LetterVariant
 from services.assembly import Lobby
+from services.campaigns import campaign_motions, campaigns
 from services.errors import Conflict
 from services.letters import campaign_changes
 from services.letters.kinds import variants
+from tests.support.common import CAMPAIGN
 from tests.support.keys import add_campaign
 
 SLUG = "new"
@@ -18,6 +20,9 @@ def draft(lobby: Lobby) -> Lobby:
     """A lobby with a draft campaign whose only letter does not cover signatories."""
     add_campaign(lobby, SLUG, status=CampaignStatus.DRAFT)
     with lobby.database.write() as session:
+        motion = campaigns.motion_of(session, campaign_of(session, CAMPAIGN).id)
+        assert motion
+        campaign_motions.link(session, campaign_of(session), motion.id, now=lobby.clock())
         row = LetterVariant(
             campaign_id=campaign_of(session).id,
             position=0,
@@ -29,8 +34,8 @@ def draft(lobby: Lobby) -> Lobby:
     return lobby
 
 
-def campaign_of(session: Session) -> Campaign:
-    return session.exec(select(Campaign).where(Campaign.slug == SLUG)).one()
+def campaign_of(session: Session, slug: str = SLUG) -> Campaign:
+    return session.exec(select(Campaign).where(Campaign.slug == slug)).one()
 
 
 def change(lobby: Lobby, **values: object) -> None:

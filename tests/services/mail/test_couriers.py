@@ -274,6 +274,7 @@ def test_a_member_who_signs_in_between_does_not_get_the_old_letter(
     lobby: Lobby, sink: Sink, clock: Clock
 ) -> None:
     letter = write_letter(lobby)
+    assert letter.motion_id
     with lobby.database.write() as session:
         name = MotionSignatory(
             id=1,

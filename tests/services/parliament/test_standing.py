@@ -241,9 +241,11 @@ def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterAct, loc
     assert "\n" not in text.subject
     assert text.body.startswith(f"{GREETINGS[locale]} {FACTS.member},\n")
     assert text.body.endswith(FACTS.name)
-    for part in (FACTS.constituency, FACTS.motion_title, FACTS.personal, *FACTS.points):
+    for part in (FACTS.constituency, FACTS.personal, *FACTS.points):
         assert part in text.body
-    assert FACTS.motion_number in text.subject + text.body
+    about = FACTS.motion_title if variant.is_about_motion else FACTS.campaign
+    assert about in text.body
+    assert (FACTS.motion_number in text.subject + text.body) is variant.is_about_motion
     assert "{" not in text.subject + text.body
 
 
@@ -280,7 +282,8 @@ def test_a_letter_is_never_written_with_a_hole_in_it(variant: LetterAct) -> None
     used = {
         name for name in all_values if any(f"{{{{ {name} }}}}" in part for _, part in texts.parts())
     }
-    assert {"constituency", "motion_number", "motion_title"} <= used
+    about = {"motion_number", "motion_title"} if variant.is_about_motion else {"addressed_to"}
+    assert {"constituency", *about} <= used
     whole = "".join(part for _, part in texts.parts())
     for left_out in used - {"earlier_motion_number"}:
         values = {key: value for key, value in all_values.items() if key != left_out}

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from models import Campaign, CampaignStatus, LetterAct, Role, Scope
+from models import Campaign, CampaignStatus, LetterAct, Motion, Role, Scope
 from services.assembly import Lobby
-from services.campaigns import campaigns
+from services.campaigns import campaign_motions, campaigns
 from services.letters.drafting import drafts, previews, situations
 from services.letters.kinds import coverage, variants
 from services.letters.kinds.conditions import Conditions, Variant
@@ -57,7 +57,7 @@ def campaign_of(lobby: Lobby, slug: str = DRAFT) -> Campaign:
 def letters_of(lobby: Lobby, slug: str = DRAFT) -> list[Variant]:
     with lobby.database.read() as session:
         campaign = campaigns.by_slug(session, slug)
-        found = variants.of_campaign(session, campaign.id)
+        found = variants.of_campaign(session, campaign.id, has_motion=True)
     return [] if found.is_built_in else list(found.in_order)
 
 
@@ -437,6 +437,12 @@ def test_a_kind_without_mps_is_previewed_with_an_invented_one(
     signed_in: DeskClient, lobby: Lobby
 ) -> None:
     add_campaign(lobby, DRAFT, status=CampaignStatus.DRAFT)
+    with lobby.database.write() as session:
+        day = lobby.clock().date()
+        session.add(Motion(id=7, number="7", title="Without a name", text="", tabled_on=day))
+        session.flush()
+        campaign = campaigns.by_slug(session, DRAFT)
+        campaign_motions.link(session, campaign, 7, now=lobby.clock())
     page = signed_in.get(path(DRAFT, "thank"))
     assert "No MP is of this kind at the moment" in visible(page)
     assert sheet_on(page)[0].startswith("Thank you for signing EDM")

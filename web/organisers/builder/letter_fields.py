@@ -15,7 +15,7 @@ from services.letters.kinds.variant_texts import VariantTexts
 from services.letters.kinds.variants import LONGEST_NAME, RESERVED_NAMES
 from services.parliament.standing import Eligibility
 from web.organisers.builder import letter_words
-from web.organisers.builder.letter_words import ACTS, TICKS
+from web.organisers.builder.letter_words import TICKS
 
 PARTS = ("subject", "introduction", "opening", "closing", "points")
 ENGLAND = "England"
@@ -31,6 +31,7 @@ _SUITS = {
     LetterAct.THANK: "A letter of thanks goes to MPs who have signed.",
     LetterAct.MINISTER: "Only MPs who don’t normally sign can raise it in government.",
     LetterAct.ANOTHER_WAY: "This letter goes to MPs who haven’t signed.",
+    LetterAct.RAISE_IN_GOVERNMENT: "Only MPs who hold an office can raise it in government.",
 }
 _MESSAGES = {
     "asks_to_sign": "Only a letter with “Ask them to sign the motion” may ask for a signature.",
@@ -115,7 +116,9 @@ def values_of(variant: Variant) -> dict[str, str | list[str]]:
     return values
 
 
-def variant_of(fields: LetterFields, stored: Variant | None, others: Sequence[str]) -> Variant:
+def variant_of(
+    fields: LetterFields, stored: Variant | None, others: Sequence[str], *, has_motion: bool
+) -> Variant:
     """Returns the letter that the fields make. `others` are the names of all other letters.
 
     What the form has no field for stays as in `stored`. Raises Invalid with all problems of the
@@ -128,7 +131,7 @@ def variant_of(fields: LetterFields, stored: Variant | None, others: Sequence[st
     except Invalid as error:
         problems.append(error)
     try:
-        act = _act(fields.act)
+        act = _act(fields.act, has_motion)
         ticked = _conditions(fields, act, stored)
     except Invalid as error:
         problems.append(error)
@@ -137,17 +140,17 @@ def variant_of(fields: LetterFields, stored: Variant | None, others: Sequence[st
     return Variant(name, act, ticked, _texts(fields))
 
 
-def at_its_fields(error: Invalid, place: int | None = None) -> Invalid:
+def at_its_fields(error: Invalid, place: int | None = None, *, has_motion: bool = True) -> Invalid:
     """Puts the problems of a whole list of letters at the fields of the letter at a place."""
     own = f"variants.{place}."
-    fields = tuple(_at_its_field(item, own) for item in error.fields)
+    fields = tuple(_at_its_field(item, own, has_motion) for item in error.fields)
     return Invalid(error.code, error.message, fields)
 
 
-def _at_its_field(item: FieldError, own: str) -> FieldError:
+def _at_its_field(item: FieldError, own: str, has_motion: bool) -> FieldError:
     if item.field.startswith(own):
         return _at_field(item, item.field.removeprefix(own))
-    return _of_list(item) if item.field.startswith("variants") else item
+    return _of_list(item, has_motion) if item.field.startswith("variants") else item
 
 
 def _at_field(item: FieldError, field: str) -> FieldError:
@@ -161,11 +164,12 @@ def _at_field(item: FieldError, field: str) -> FieldError:
     return FieldError(field, item.code, message)
 
 
-def _of_list(item: FieldError) -> FieldError:
+def _of_list(item: FieldError, has_motion: bool) -> FieldError:
     if item.code == "fallback_missing":
+        last = LetterAct.ANOTHER_WAY if has_motion else LetterAct.WRITE_TO_MINISTER
         message = (
-            "The last letter in the list must be for everybody else: “Ask for help in another "
-            "way”, for all parties, nations and regions."
+            "The last letter in the list must be for everybody else: "
+            f"“{letter_words.acts(has_motion=has_motion)[last]}”, for all parties and nations."
         )
         return FieldError("", item.code, message)
     return FieldError("", item.code, f"Another letter has a mistake. {item.message}")
@@ -187,8 +191,9 @@ def _name(typed: str, stored: Variant | None, others: Sequence[str]) -> str:
     return name
 
 
-def _act(typed: str) -> LetterAct:
-    if typed not in ACTS:
+def _act(typed: str, has_motion: bool) -> LetterAct:
+    """A colleague may have linked a motion since the form was shown."""
+    if typed not in letter_words.acts(has_motion=has_motion):
         raise Invalid.field("act", "act_missing", "Choose what the letter asks.")
     return LetterAct(typed)
 

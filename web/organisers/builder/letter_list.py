@@ -40,11 +40,15 @@ class ListedLetter:
 
 @dataclass(frozen=True, slots=True)
 class LetterList:
-    """All letters in order, and who gets them. `motion` is the campaign's current one."""
+    """All letters in order, and who gets them.
+
+    They are about a motion, or without one: `has_motion` says which the campaign uses today.
+    """
 
     motion: Motion | None
     variants: tuple[Variant, ...]
     is_built_in: bool
+    has_motion: bool
     members: tuple[SittingMember, ...]
     coverage: Coverage
 
@@ -67,8 +71,8 @@ class LetterList:
 
 def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> LetterList:
     """Returns the letters of a campaign, in a fixed number of statements."""
-    found = variants.of_campaign(session, campaign.id)
-    motion = campaigns.motion_of(session, campaign.id)
-    members = coverage.sitting_members(session, campaign, motion, now=now)
+    has_motion = variants.uses_motion(session, campaign)
+    found = variants.of_campaign(session, campaign.id, has_motion=has_motion)
+    members = coverage.sitting_members(session, campaign, now=now)
     covered = coverage.of_members(found.in_order, members)
-    return LetterList(motion, found.in_order, found.is_built_in, members, covered)
+    return LetterList(found.in_order, found.is_built_in, has_motion, members, covered)

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
 
 from models import Campaign
 from services.campaigns import campaigns
-from services.letters.drafting import composing, previews
+from services.letters.drafting import facts, previews
 from services.letters.drafting.previews import Preview
 from services.letters.kinds.conditions import MemberProfile, Variant, choose, every_kind
 from services.letters.kinds.coverage import MemberKind, SittingMember, kind_of
@@ -64,15 +64,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class KindButton:
-    """A button of the kinds: how many MPs are of this kind today."""
+    """A button of the kinds: its words, and how many MPs are of this kind today."""
 
     kind: MemberKind
+    words: str
     count: int
-
-    @property
-    def words(self) -> str:
-        """The name of the kind."""
-        return letter_words.KINDS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +132,8 @@ def of_letter(
     for found in listed.members:
         is_getter = choose(variants, found.profile) is letter
         (getters if is_getter else others).append(found)
-    kind = choice.kind or _first_kind(letter, getters)
+    names = letter_words.kinds(has_motion=letter.act.is_about_motion)
+    kind = choice.kind if choice.kind in names else _first_kind(letter, getters)
     of_kind = [found for found in (*getters, *others) if found.kind is kind]
     place = choice.place % len(of_kind) if of_kind else 0
     member = of_kind[place] if of_kind else None
@@ -147,11 +144,16 @@ def of_letter(
         )
     else:
         preview = previews.of_invented_member(
-            campaign, listed.motion, variants, _sample(letter, kind), locale=choice.locale
+            campaign,
+            campaigns.motion_of(session, campaign.id),
+            facts.petition_of(session, campaign),
+            variants,
+            _sample(letter, kind),
+            locale=choice.locale,
         )
     return LetterPreview(
         choice=Choice(kind, place, choice.locale),
-        kinds=_buttons(listed.members, kind),
+        kinds=_buttons(members, names, kind),
         member=member,
         of_kind=len(of_kind),
         preview=preview,
@@ -171,12 +173,14 @@ def _sample(letter: Variant, kind: MemberKind) -> MemberProfile:
     return next(profile for profile in [*fitting, *every_kind()] if kind_of(profile) is kind)
 
 
-def _buttons(members: Sequence[SittingMember], chosen: MemberKind) -> list[KindButton]:
+def _buttons(
+    members: Sequence[SittingMember], names: Mapping[MemberKind, str], chosen: MemberKind
+) -> list[KindButton]:
     counts = Counter(member.kind for member in members)
     rare = MemberKind.TOOK_NAME_OFF
     return [
-        KindButton(kind, counts[kind])
-        for kind in MemberKind
+        KindButton(kind, words, counts[kind])
+        for kind, words in names.items()
         if kind is not rare or counts[kind] or chosen is kind
     ]
 

@@ -70,13 +70,12 @@ def start_letter(
     lang: Text = "",
 ) -> Response:
     """Shows the form for a new letter, with a built-in text to begin with."""
-    wanted = LetterAct(act) if act in set(LetterAct) else LetterAct.ASK
-    built_in = next(variant for variant in variants.built_in() if variant.act is wanted)
-    form = forms.Form(letter_fields.values_of(built_in) | {"name": ""})
     choice = Choice.read(preview, mp, lang)
     with lobby.database.read() as session:
         campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
         listed = letter_list.of_campaign(session, campaign, now=now)
+        built_in = _built_in(act, has_motion=listed.has_motion)
+        form = forms.Form(letter_fields.values_of(built_in) | {"name": ""})
         draft = _added(listed.variants, _unnamed(built_in))
         return _page(session, desk, campaign, listed, draft, form, choice, now=now)
 
@@ -167,7 +166,7 @@ def remove_letter(
     try:
         with lobby.database.write() as session:
             campaign = campaigns.own_locked(session, slug, organisation_id=desk.organisation_id)
-            found = variants.of_campaign(session, campaign.id)
+            found = variants.in_use(session, campaign)
             rest = tuple(each for each in found.in_order if each.name != variant)
             if not found.is_built_in and rest != found.in_order:
                 letters_step.save(session, campaign, rest, now=now)
@@ -180,8 +179,10 @@ def remove_letter(
 def _save(
     session: Session, campaign: Campaign, name: str, fields: LetterFields, now: datetime
 ) -> Variant:
-    stored = variants.of_campaign(session, campaign.id).in_order
-    draft = _draft(stored, name, fields)
+    stored = variants.in_use(session, campaign).in_order
+    has_motion = variants.uses_motion(session, campaign)
+    taken = _names_of_others(session, campaign, has_motion=has_motion)
+    draft = _draft(stored, name, fields, has_motion=has_motion, taken=taken)
     if draft.stored is not None:
         values = letter_fields.values_of(draft.stored)
         versions.require(fields.version, values, fields.values())
@@ -189,14 +190,33 @@ def _save(
     return draft.current
 
 
-def _draft(stored: tuple[Variant, ...], name: str, fields: LetterFields) -> Draft:
-    """Returns the list with the letter as typed. Raises Invalid, with problems at its fields."""
+def _names_of_others(session: Session, campaign: Campaign, *, has_motion: bool) -> list[str]:
+    """Returns the names of the letters that the campaign does not use today.
+
+    They are about a motion if it has none, and the other way round.
+    """
+    own = variants.own(session, campaign.id)
+    return [letter.name for letter in own if letter.act.is_about_motion is not has_motion]
+
+
+def _draft(
+    stored: tuple[Variant, ...],
+    name: str,
+    fields: LetterFields,
+    *,
+    has_motion: bool,
+    taken: Sequence[str] = (),
+) -> Draft:
+    """Returns the list with the letter as typed. Raises Invalid, with problems at its fields.
+
+    `taken` are names of letters that are not in the list.
+    """
     before = None if name in variants.RESERVED_NAMES else _own(stored, name)
     if before is None and len(stored) >= MOST_VARIANTS:
         message = f"A campaign has at most {MOST_VARIANTS} letters. Remove one first."
         raise Invalid("too_many", message)
-    others = [letter.name for letter in stored if letter is not before]
-    typed = letter_fields.variant_of(fields, before, others)
+    others = [*(letter.name for letter in stored if letter is not before), *taken]
+    typed = letter_fields.variant_of(fields, before, others, has_motion=has_motion)
     if before is None:
         draft = _added(stored, typed)
     else:
@@ -212,6 +232,12 @@ def _draft(stored: tuple[Variant, ...], name: str, fields: LetterFields) -> Draf
 def _added(stored: tuple[Variant, ...], letter: Variant) -> Draft:
     """Puts a new letter at the top, where it is tried first."""
     return Draft(None, (letter, *stored), 0)
+
+
+def _built_in(act: str, *, has_motion: bool) -> Variant:
+    """Returns the built-in letter with an act, or the commonest."""
+    found = {variant.act.value: variant for variant in variants.built_in(has_motion=has_motion)}
+    return found.get(act) or found[LetterAct.ASK if has_motion else LetterAct.WRITE_TO_MINISTER]
 
 
 def _unnamed(built_in: Variant) -> Variant:
@@ -245,10 +271,10 @@ def _again(
         name, problem = "new", Conflict("letter_removed", _GONE)
     shown = fields.model_copy(update={"name": fields.name or "New letter"})
     try:
-        draft = _draft(listed.variants, name, shown)
+        draft = _draft(listed.variants, name, shown, has_motion=listed.has_motion)
     except Invalid as error:
         draft, problem = _stored_draft(listed, name), problem or error
-    status = _note(form, problem, fields)
+    status = _note(form, problem, fields, has_motion=listed.has_motion)
     choice = Choice.read(fields.preview, fields.mp, fields.lang).after(fields.do)
     return _page(session, desk, campaign, listed, draft, form, choice, now=now, status=status)
 
@@ -256,13 +282,17 @@ def _again(
 def _stored_draft(listed: LetterList, name: str) -> Draft:
     """Returns what to preview where the typed letter has mistakes: what is stored."""
     if name in variants.RESERVED_NAMES:
-        return _added(listed.variants, _unnamed(variants.built_in()[1]))
+        return _added(listed.variants, _unnamed(_built_in("", has_motion=listed.has_motion)))
     stored = _own(listed.variants, name)
     return Draft(stored, listed.variants, listed.variants.index(stored))
 
 
 def _note(
-    form: forms.Form, problem: Conflict | Invalid | NotFound | None, fields: LetterFields
+    form: forms.Form,
+    problem: Conflict | Invalid | NotFound | None,
+    fields: LetterFields,
+    *,
+    has_motion: bool,
 ) -> int:
     """Puts a problem into the form; returns the status of the page."""
     if problem is None:
@@ -273,7 +303,7 @@ def _note(
     if isinstance(problem, NotFound):
         form.problems = (FieldError("", problem.code, problem.message),)
         return 409
-    form.note(letters_step.in_words(problem))
+    form.note(letters_step.in_words(problem, has_motion=has_motion))
     return 409 if isinstance(problem, Conflict) else 422
 
 
@@ -318,11 +348,10 @@ def _page(
             draft.current.name,
             choice,
         ),
-        acts=letter_words.ACTS,
-        ticks=letter_words.TICKS,
+        acts=letter_words.acts(has_motion=listed.has_motion),
+        ticks=letter_words.ticks(has_motion=listed.has_motion),
         parties={each.value: each.label for each in choices},
         nations={nation: nation for nation in NATIONS},
-        regions={region: region for region in regions},
-        blanks=letter_words.BLANKS,
+        blanks=letter_words.blanks(has_motion=listed.has_motion),
         example=letter_words.EXAMPLE,
     )

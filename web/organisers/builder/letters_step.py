@@ -12,6 +12,7 @@ from models import Campaign, CampaignStatus
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.errors import Conflict, FieldError, Invalid
+from services.letters.drafting import facts
 from services.letters.kinds import variants
 from services.letters.kinds.conditions import Variant
 from services.letters.kinds.variant_texts import MOST_POINTS
@@ -34,6 +35,10 @@ TEMPLATE = "organisers/builder/letters.html"
 _INCOMPLETE = (
     "While the campaign is open, every MP must get a letter. Keep a letter of thanks for all who "
     "have signed, and as the last one “Ask for help in another way” for everybody."
+)
+_INCOMPLETE_WITHOUT_MOTION = (
+    "While the campaign is open, every MP must get a letter. Keep as the last one “Ask them to "
+    "write to the minister” for everybody."
 )
 router = APIRouter()
 Text = Annotated[str, Query()]
@@ -117,7 +122,7 @@ def move_letter(
     try:
         with lobby.database.write() as session:
             campaign = campaigns.own_locked(session, slug, organisation_id=desk.organisation_id)
-            before = variants.of_campaign(session, campaign.id).in_order
+            before = variants.in_use(session, campaign).in_order
             after = _moved(before, variant, -1 if fields.way == "up" else 1)
             if after != before:
                 save(session, campaign, after, now=now)
@@ -129,17 +134,26 @@ def move_letter(
 def save(
     session: Session, campaign: Campaign, letters: tuple[Variant, ...], *, now: datetime
 ) -> None:
-    """Saves a campaign's own letters. Only a draft may leave some MPs out."""
-    is_draft = campaign.status is CampaignStatus.DRAFT
-    variants.save(session, campaign, letters, now=now, is_unfinished=is_draft)
+    """Saves a campaign's own letters: those that it uses today, with a motion or without one.
+
+    Only a draft may leave some MPs out.
+    """
+    variants.save_set(
+        session,
+        campaign,
+        letters,
+        has_motion=variants.uses_motion(session, campaign),
+        now=now,
+        is_unfinished=campaign.status is CampaignStatus.DRAFT,
+    )
     campaigns.update(session, campaign, values={}, now=now)
 
 
-def in_words(error: Conflict | Invalid) -> Conflict | Invalid:
+def in_words(error: Conflict | Invalid, *, has_motion: bool) -> Conflict | Invalid:
     """Returns an error of the whole list in the words of the desk."""
     if error.code == "letters_incomplete":
-        return Conflict(error.code, _INCOMPLETE)
-    return at_its_fields(error) if isinstance(error, Invalid) else error
+        return Conflict(error.code, _INCOMPLETE if has_motion else _INCOMPLETE_WITHOUT_MOTION)
+    return at_its_fields(error, has_motion=has_motion) if isinstance(error, Invalid) else error
 
 
 def refused(
@@ -147,9 +161,9 @@ def refused(
 ) -> Response:
     """Shows the list as it is, with the reason why it was not changed."""
     form = forms.Form()
-    form.note(in_words(error))
     with lobby.database.read() as session:
         campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
+        form.note(in_words(error, has_motion=variants.uses_motion(session, campaign)))
         return _page(session, desk, campaign, now=now, form=form, status=409)
 
 
@@ -163,7 +177,7 @@ def _moved(letters: tuple[Variant, ...], name: str, by: int) -> tuple[Variant, .
 
 
 def _copy_built_in(session: Session, campaign: Campaign, now: datetime) -> None:
-    found = variants.of_campaign(session, campaign.id)
+    found = variants.in_use(session, campaign)
     if found.is_built_in:
         save(session, campaign, found.in_order, now=now)
 
@@ -187,7 +201,7 @@ def _again(
         form.theirs = {"points": str(error.theirs["points"])}
         form.problems = (FieldError("points-1", error.code, error.message),)
     else:
-        form.note(in_words(error))
+        form.note(in_words(error, has_motion=variants.uses_motion(session, campaign)))
     if fields.part == "settings":
         return _page(session, desk, campaign, now=now, settings=form, status=status)
     if fields.part == "points":
@@ -208,6 +222,7 @@ def _page(
     done: str = "",
 ) -> Response:
     listed = letter_list.of_campaign(session, campaign, now=now)
+    petition = facts.petition_of(session, campaign)
     given = points or letter_points.form_of(campaign)
     return frame.show(
         desk,
@@ -221,6 +236,7 @@ def _page(
         # The summary at the top lists the problems of the form that was sent.
         form=form or points or settings or forms.Form(),
         listed=listed,
+        addressed_to=petition.addressed_to if petition else "",
         points=given,
         rows=letter_points.rows(given),
         settings=settings or letter_settings.form_of(campaign),

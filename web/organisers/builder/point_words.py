@@ -42,7 +42,8 @@ WORDS = {
     ),
     Part.MOTION: PointWords(
         "Choose a motion",
-        "Letters ask MPs to sign it. Or say that there is none.",
+        "Letters ask MPs to sign it. Or say that there is none: they then ask MPs to write to the "
+        "minister.",
         "Choose",
         "Motion",
         "motion",

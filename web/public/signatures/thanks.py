@@ -48,7 +48,7 @@ router = APIRouter()
 class SeatCard:
     """A seat on this page. `reason` says why no letter goes from it; None if one can.
 
-    Its values are those of `situations.REASONS`, `no_motion`, `overseas` and `unknown`.
+    Its values are those of `situations.REASONS`, `overseas` and `unknown`.
     """
 
     constituency: Constituency | None
@@ -175,12 +175,16 @@ def _personal(
 def _letter_of(
     session: Session, lobby: Lobby, board: ConfirmedBoard, signature: Signature
 ) -> str | None:
-    """Returns the token of the signer's letter about the motion to the MP of their seat."""
+    """Returns the token of the signer's letter to the MP of their seat."""
     seat = board.seat(signature.constituency_code)
-    if seat.member is None or seat.motion is None:
+    if seat.member is None:
         return None
     letter_id = letter_links.sent_by(
-        session, signature.supporter_id, member_id=seat.member.id, motion_id=seat.motion.id
+        session,
+        signature.supporter_id,
+        member_id=seat.member.id,
+        motion_id=seat.motion.id if seat.motion else None,
+        campaign_id=board.campaign.id,
     )
     return lobby.tokens.issue(Purpose.LETTER, letter_id) if letter_id else None
 
@@ -194,7 +198,7 @@ def _card(board: ConfirmedBoard, code: str) -> SeatCard:
         and situation
         and not (reason in _ENDED and situation.standing is not Standing.SIGNED)
     ):
-        stand = stands.of_member(seat.member.name, situation.standing, situation.eligibility)
+        stand = stands.of_situation(seat.member.name, situation)
     return SeatCard(
         constituency=seat.constituency,
         member=seat.member,
@@ -210,9 +214,7 @@ def _reason(board: ConfirmedBoard, code: str, situation: Situation | None) -> st
     motion = board.seats.motion
     if board.campaign.status is not CampaignStatus.OPEN:
         return "campaign_closed"
-    if motion is None:
-        return "no_motion"
-    if motion.status is not MotionStatus.PUBLISHED:
+    if motion is not None and motion.status is not MotionStatus.PUBLISHED:
         return "motion_ended"
     if situation is None:
         return "overseas" if code == OVERSEAS else "unknown"

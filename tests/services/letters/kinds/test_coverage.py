@@ -116,7 +116,7 @@ def test_every_mp_is_counted_once_as_drafting_would_choose(
         campaign = campaigns.by_slug(session, CAMPAIGN)
         assert session.exec(select(LetterTally)).first(), "conditions on letters differ"
         store(session, campaign, letters, lobby)
-        in_order = variants.of_campaign(session, campaign.id).in_order
+        in_order = variants.of_campaign(session, campaign.id, has_motion=True).in_order
         found = covered(session, campaign, in_order, lobby)
         assert found.total == MEMBERS
         assert ids_by_letter(found) == chosen_by_drafting(lobby, campaign, session)
@@ -185,14 +185,9 @@ def test_the_preview_of_an_mp_is_the_letter_that_is_drafted(lobby: Lobby, locale
     now = lobby.clock()
     with lobby.database.read() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
-        owner = session.get_one(Organisation, campaign.organisation_id)
-        motion = campaigns.motion_of(session, campaign.id)
-        letters = variants.of_campaign(session, campaign.id).in_order
-        for member in coverage.sitting_members(session, campaign, motion, now=now):
-            background = facts.background_of(session, owner, campaign, member)
-            preview = previews.of_sitting_member(
-                background, campaign, motion, letters, member, locale=locale
-            )
+        letters = variants.of_campaign(session, campaign.id, has_motion=True).in_order
+        for member in coverage.sitting_members(session, campaign, now=now):
+            preview = previews.of_sitting_member(session, campaign, letters, member, locale=locale)
             situation = situations.of_seat(
                 session, campaign, member.seat.constituency.code, keyring=lobby.keyring, now=now
             )
@@ -207,13 +202,11 @@ def test_a_draft_without_a_motion_can_be_previewed(lobby: Lobby) -> None:
     add_campaign(lobby, "no-motion")
     with lobby.database.read() as session:
         campaign = campaigns.by_slug(session, "no-motion")
-        owner = session.get_one(Organisation, campaign.organisation_id)
-        member = coverage.sitting_members(session, campaign, None, now=lobby.clock())[0]
-        background = facts.background_of(session, owner, campaign, member)
-        preview = previews.of_sitting_member(
-            background, campaign, None, variants.built_in(), member, locale="en"
-        )
-    assert "Early Day Motion …" in preview.text.body
+        member = coverage.sitting_members(session, campaign, now=lobby.clock())[0]
+        letters = variants.in_use(session, campaign).in_order
+        preview = previews.of_sitting_member(session, campaign, letters, member, locale="en")
+    assert 'I support the campaign "' in preview.text.body
+    assert "Early Day Motion" not in preview.text.body
 
 
 def test_an_earlier_motion_counts_for_the_conditions(lobby: Lobby) -> None:

@@ -101,7 +101,7 @@ def letter(act: LetterAct, locale: str, facts: LetterFacts = FACTS) -> tuple[str
 
 @pytest.mark.parametrize("has_purpose", [True, False])
 @pytest.mark.parametrize("locale", ["en", "cy"])
-@pytest.mark.parametrize("act", list(LetterAct))
+@pytest.mark.parametrize("act", [act for act in LetterAct if act.is_about_motion])
 def test_a_default_letter_reads_word_for_word(
     act: LetterAct, locale: str, has_purpose: bool
 ) -> None:
@@ -112,6 +112,57 @@ def test_a_default_letter_reads_word_for_word(
     closing = REQUESTS[act, locale] + f"\n\n{REPLY[locale]}" + AFTER.get((act, locale), "")
     body = f"{FIRST[locale]}\n\n{opening}\n\n{closing}{LAST[locale]}"
     assert letter(act, locale, facts) == (SUBJECTS[act, locale], body)
+
+
+WITHOUT_MOTION = [act for act in LetterAct if not act.is_about_motion]
+MINISTERS = {
+    (LetterAct.WRITE_TO_MINISTER, "en"): "Would you write to the Health Secretary for me, and send "
+    "me the answer that you receive? Please also tell me what you think about this yourself.",
+    (LetterAct.WRITE_TO_MINISTER, "cy"): "A wnewch chi ysgrifennu at y gweinidog cyfrifol ar fy "
+    "rhan, ac anfon ataf yr ateb a gewch? Rhowch wybod i mi hefyd beth yw eich safbwynt chi.",
+    (LetterAct.RAISE_IN_GOVERNMENT, "en"): "I know that people who hold your office do not usually "
+    "campaign in public, so I am not asking you to. Would you raise my concern with the Health "
+    "Secretary, and send me the answer that you receive?",
+    (LetterAct.RAISE_IN_GOVERNMENT, "cy"): "Gwn nad yw'r rhai sy'n dal eich swydd yn ymgyrchu'n "
+    "gyhoeddus fel arfer, felly nid wyf yn gofyn i chi wneud hynny. A wnewch chi godi fy mhryder "
+    "gyda'r Ysgrifennydd Gwladol cyfrifol, ac anfon ataf yr ateb a gewch?",
+}
+SUPPORT = {
+    "en": 'I support the petition "Stop the sale of the bank"',
+    "cy": "Rwy'n cefnogi'r ddeiseb \"Stop the sale of the bank\"",
+}
+
+
+@pytest.mark.parametrize("has_purpose", [True, False])
+@pytest.mark.parametrize("locale", ["en", "cy"])
+@pytest.mark.parametrize("act", WITHOUT_MOTION)
+def test_a_default_letter_without_a_motion_reads_word_for_word(
+    act: LetterAct, locale: str, has_purpose: bool
+) -> None:
+    facts = replace(
+        FACTS,
+        motion_number="",
+        motion_title="",
+        petition="Stop the sale of the bank",
+        addressed_to="the Health Secretary",
+        purpose=PURPOSES[locale] if has_purpose else "",
+    )
+    opening = SUPPORT[locale] + (ASKS_FOR[locale] if has_purpose else ".") + POINTS
+    closing = f"{MINISTERS[act, locale]}\n\n{REPLY[locale]}"
+    subject, body = letter(act, locale, facts)
+    assert body == f"{FIRST[locale]}\n\n{opening}\n\n{closing}{LAST[locale]}"
+    assert subject.startswith("Keep it public: ")
+    whole = (subject + body).casefold()
+    assert not any(word in whole for word in ("motion", "edm", "cynnig", "gynnig", "early day"))
+
+
+@pytest.mark.parametrize("act", WITHOUT_MOTION)
+def test_without_a_petition_such_a_letter_names_the_campaign_and_the_minister(
+    act: LetterAct,
+) -> None:
+    _, body = letter(act, "en", replace(FACTS, motion_number="", motion_title=""))
+    assert 'I support the campaign "Keep it public"' in body
+    assert " responsible" in body
 
 
 @pytest.mark.parametrize("locale", ["en", "cy"])

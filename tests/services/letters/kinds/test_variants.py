@@ -28,7 +28,7 @@ from models import (
     Submission,
 )
 from services.assembly import Lobby
-from services.campaigns import campaigns
+from services.campaigns import campaign_motions, campaigns
 from services.errors import Invalid
 from services.letters.drafting import drafts, previews, situations
 from services.letters.kinds import template_language, variant_texts, variants
@@ -144,6 +144,9 @@ def test_no_act_reaches_a_member_for_whom_it_does_not_hold() -> None:
             LetterAct.THANK: has_signed,
             LetterAct.MINISTER: not has_signed and kind.eligibility is CONVENTION,
             LetterAct.ANOTHER_WAY: not has_signed,
+            LetterAct.WRITE_TO_MINISTER: kind.standing is Standing.NOT_SIGNED,
+            LetterAct.RAISE_IN_GOVERNMENT: kind.standing is Standing.NOT_SIGNED
+            and kind.eligibility is CONVENTION,
         }[act]
         is_filled = kind.eligibility is not Eligibility.VACANT
         assert (chosen is not None) is (expected and is_filled), (kind, act)
@@ -159,7 +162,7 @@ def test_the_built_in_letters_follow_the_built_in_acts() -> None:
 def test_the_table_in_the_documents_is_what_the_code_does() -> None:
     table = previews.table()
     assert table in (ROOT / "docs" / "guide" / "letters.md").read_text(encoding="utf-8")
-    assert len(table.splitlines()) == 2 + len(Standing) * len(Eligibility) * 2
+    assert len(table.splitlines()) == 2 + (len(Standing) + 1) * len(Eligibility) * 2
 
 
 def test_every_name_of_a_template_is_documented() -> None:
@@ -532,6 +535,9 @@ def test_a_campaign_whose_letters_leave_somebody_out_cannot_open(
     add_campaign(lobby, "new", status=CampaignStatus.DRAFT)
     with lobby.database.write() as session:
         campaign = _campaign(session)
+        motion = campaigns.motion_of(session, _campaign(session, CAMPAIGN).id)
+        assert motion
+        campaign_motions.link(session, campaign, motion.id, now=START)
         row = LetterVariant(
             campaign_id=campaign.id, position=0, name="only", act=LetterAct.ASK, updated_at=START
         )
@@ -614,7 +620,10 @@ def test_letters_and_earlier_names_choose_and_are_said(
         assert motion
         key = (campaign.id, motion.id, seat_of(session))
         tally = session.get(LetterTally, key) or LetterTally(
-            campaign_id=campaign.id, motion_id=motion.id, constituency_code=key[2]
+            campaign_id=campaign.id,
+            motion_key=motion.id,
+            motion_id=motion.id,
+            constituency_code=key[2],
         )
         tally.sent = 41
         session.add(tally)
@@ -740,14 +749,20 @@ def count_statements(client: TestClient, lobby: Lobby) -> int:
     return len(queries)
 
 
-def test_a_campaign_without_a_motion_can_be_tried_out_but_not_for_a_real_member(
+def test_a_campaign_without_a_motion_can_be_tried_out_for_a_real_member_too(
     client: TestClient, lobby: Lobby, key: Headers
 ) -> None:
     add_campaign(lobby, "new", status=CampaignStatus.DRAFT)
     url = URL.replace(CAMPAIGN, "new") + "/preview"
-    assert client.post(url, json={}, headers=key).status_code == 200
-    refused = client.post(url, json={"member_id": MORAG}, headers=key)
-    assert refused.json()["code"] == "campaign_without_motion"
+    every = client.post(url, json={}, headers=key).json()
+    assert {row["variant"] for row in every["previews"]} == {
+        "write_to_minister",
+        "raise_in_government",
+        None,  # a vacant seat
+    }
+    (row,) = client.post(url, json={"member_id": MORAG}, headers=key).json()["previews"]
+    assert (row["standing"], row["variant"]) == ("not_signed", "write_to_minister")
+    assert "otion" not in row["subject"] + row["body"]
 
 
 def test_letters_are_nobodys_business_without_a_key_for_them(
