@@ -89,9 +89,7 @@ def _add_key() -> None:
     op.execute("UPDATE letter_tally SET motion_key = motion_id")
     with op.batch_alter_table("letter_tally") as batch:
         batch.drop_constraint("pk_letter_tally", type_="primary")
-        batch.alter_column(
-            "motion_key", existing_type=sa.Integer(), nullable=False, autoincrement=False
-        )
+        batch.alter_column("motion_key", existing_type=sa.Integer(), nullable=False)
         batch.alter_column("motion_id", existing_type=sa.Integer(), nullable=True)
         batch.create_primary_key(
             "pk_letter_tally", ["campaign_id", "motion_key", "constituency_code"]

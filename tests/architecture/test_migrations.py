@@ -36,6 +36,7 @@ from models import (
     LetterDraft,
     LetterOutcome,
     LetterPace,
+    LetterTally,
     LetterVariant,
     MemberReply,
     OfficialApi,
@@ -63,16 +64,17 @@ from models import (
     WebhookEvent,
     Wording,
 )
-from models.base import new_id
+from models.base import new_id, table_of
 from services.assembly import Lobby
 from services.campaigns import petitions
 from services.database import engine
 from services.errors import Conflict
 from services.signatures.recording import SignatureRequest
+from services.tallies import counts
 from services.traffic import idempotency
 from services.traffic.idempotency import Attempt, StoredAnswer
 from tests.support import our_files
-from tests.support.common import CAN_SIGN, PETITION
+from tests.support.common import CAN_SIGN, PETITION, START
 from tests.support.signatures import sign_and_confirm, sign_and_sort
 from tools import account_rows, earlier_signatures
 from tools.earlier_signatures import EarlierSignature
@@ -522,6 +524,58 @@ def test_on_the_way_down_a_person_keeps_the_standing_signature_or_the_newest(
     is_kept = {row_id for row_id in every if kept & {row_id, row_id.hex}}
     assert is_kept == wanted
     assert len(raw_rows(lobby, "consent")) == consents
+
+
+def test_the_way_down_takes_letters_without_a_motion_and_keeps_all_others(lobby: Lobby) -> None:
+    table, tally = table_of(Letter), table_of(LetterTally)
+    without = new_id()
+    with lobby.database.write() as session:
+        add_letters_relations(session, lobby.clock())
+        session.flush()
+        kept = session.exec(select(LetterAnswer.letter_id)).one()
+        first = session.get_one(Letter, kept)
+        values = {column.name: getattr(first, column.name) for column in table.columns}
+        changed = {"id": without, "motion_id": None, "act": LetterAct.WRITE_TO_MINISTER}
+        session.execute(sa.insert(table).values(values | changed))
+        session.add(LetterAnswer(letter_id=without, outcome=LetterOutcome.ANSWERED, given_at=START))
+        session.add(
+            MemberReply(
+                campaign_id=first.campaign_id,
+                member_id=first.member_id,
+                letter_id=without,
+                kind=ReplyKind.OTHER,
+                said_on=START.date(),
+                recorded_at=START,
+                updated_at=START,
+            )
+        )
+        counts.add_letter(session, first.campaign_id, None, first.constituency_code)
+        session.add(
+            LetterVariant(
+                campaign_id=first.campaign_id,
+                position=1,
+                name="ours",
+                act=LetterAct.WRITE_TO_MINISTER,
+                updated_at=START,
+            )
+        )
+    letters = {row.id for row in _all(lobby, table)} - {without}
+    tallied = {row for row in _all(lobby, tally) if row.motion_id is not None}
+    assert len(tallied) == len(_all(lobby, tally)) - 1
+    engine.migrate(lobby.database, "0019")
+    engine.migrate(lobby.database)
+    assert {row.id for row in _all(lobby, table)} == letters
+    assert set(_all(lobby, tally)) == tallied
+    with lobby.database.read() as session:
+        assert session.exec(select(LetterAnswer.letter_id)).all() == [kept]
+        assert set(session.exec(select(MemberReply.letter_id))) == {kept, None}
+        assert list(session.exec(select(Consent.letter_id))).count(kept) == 1
+        assert session.exec(select(LetterVariant.name)).all() == ["ask"]
+
+
+def _all(lobby: Lobby, table: sa.Table) -> list[Any]:
+    with lobby.database.connection() as connection:
+        return list(connection.execute(sa.select(table)))
 
 
 def test_the_way_up_gives_existing_news_addresses_of_its_own(lobby: Lobby) -> None:

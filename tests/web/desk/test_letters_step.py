@@ -2,7 +2,6 @@
 
 import re
 from html import unescape
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from services.parliament.standing import Eligibility, Standing
 from tests.support.common import CAMPAIGN
 from tests.support.desk import DeskClient, as_role
 from tests.support.keys import OTHERS, add_campaign, others_key
+from tests.support.letter_forms import fields_on
 from tests.support.outside.motions_api import KNOWN
 from tests.support.pages import visible
 
@@ -251,44 +251,6 @@ def test_a_form_that_is_sent_as_it_came_changes_no_letter(
         assert signed_in.post(path(DRAFT, letter.name), data=fields_on(page)).status_code == 303
     assert letters_of(lobby) == finer
     assert "with 2 letters or more" in visible(signed_in.get(path(DRAFT, "finer")))
-
-
-class _FormReader(HTMLParser):
-    """Reads what a browser would send of the form of a letter."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fields: dict[str, Any] = {"do": "save"}
-        self._area = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        name, value, kind = found.get("name") or "", found.get("value") or "", found.get("type")
-        if tag == "textarea":
-            self._area = name
-            self.fields[name] = ""
-        elif tag == "input" and kind == "checkbox":
-            if "checked" in found:
-                self.fields.setdefault(name, []).append(value)
-        elif tag == "input" and (kind != "radio" or "checked" in found):
-            self.fields[name] = value
-
-    def handle_data(self, data: str) -> None:
-        if self._area:
-            self.fields[self._area] += data
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "textarea":
-            text = self.fields[self._area].replace("\r\n", "\n").removeprefix("\n")
-            self.fields[self._area] = text.replace("\n", "\r\n")
-            self._area = ""
-
-
-def fields_on(page: Any) -> dict[str, Any]:
-    """Returns what a browser would send of the form of a letter."""
-    reader = _FormReader()
-    reader.feed(page.text.partition(' class="side-by-side even"')[2].partition("</form>")[0])
-    return reader.fields
 
 
 @pytest.mark.parametrize(

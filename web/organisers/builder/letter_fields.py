@@ -38,6 +38,7 @@ _MESSAGES = {
     "name_of_another_act": "Another kind of letter has this name. Choose a different one.",
     "conditions_never_hold": "No MP can ever get this letter. Choose other MPs.",
 }
+_NOTHING_TO_SIGN = "This campaign has no motion that MPs could sign."
 
 
 class LetterFields(BaseModel):
@@ -149,17 +150,18 @@ def at_its_fields(error: Invalid, place: int | None = None, *, has_motion: bool 
 
 def _at_its_field(item: FieldError, own: str, has_motion: bool) -> FieldError:
     if item.field.startswith(own):
-        return _at_field(item, item.field.removeprefix(own))
+        return _at_field(item, item.field.removeprefix(own), has_motion)
     return _of_list(item, has_motion) if item.field.startswith("variants") else item
 
 
-def _at_field(item: FieldError, field: str) -> FieldError:
+def _at_field(item: FieldError, field: str, has_motion: bool) -> FieldError:
     if field.startswith("texts."):
         _, locale, part, *_ = field.split(".")
         field = part + (WELSH if locale == "cy" else "")
     field = {"conditions": "kinds"}.get(field, field)
     message = _MESSAGES.get(item.code, item.message)
     if item.code == "asks_to_sign":
+        message = message if has_motion else _NOTHING_TO_SIGN
         message = f"{item.message.partition(':')[0]}: {message}"
     return FieldError(field, item.code, message)
 

@@ -225,7 +225,7 @@ def _draft(
     try:
         checked = variants.checked(draft.letters, is_unfinished=True)
     except Invalid as error:
-        raise letter_fields.at_its_fields(error, draft.place) from error
+        raise letter_fields.at_its_fields(error, draft.place, has_motion=has_motion) from error
     return Draft(before, checked, draft.place)
 
 
