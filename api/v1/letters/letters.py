@@ -113,8 +113,9 @@ def take_in(
 ) -> Response:
     """Submit a letter. It goes to the MP of the postal address once its writer confirms by email.
 
-    A supporter can write one letter to a member about a motion. A second one gets the same answer.
-    With a good `proof` no email is needed: the letter is queued, and a second one conflicts.
+    A supporter can write one letter to a member about a motion or, in a campaign without one, one
+    letter to a member. A second one gets the same answer. With a good `proof` no email is needed:
+    the letter is queued, and a second one conflicts.
     """
     answer, keyring = lobby.postcodes.lookup(body.address.postcode), lobby.keyring
     proof = letter_proofs.signature_in(lobby.tokens, body.proof)

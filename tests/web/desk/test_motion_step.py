@@ -282,6 +282,17 @@ def test_a_draft_can_take_its_motion_off_and_say_that_there_is_none(
     assert not campaign_of(lobby).runs_without_motion, "a motion ends that"
 
 
+def test_an_open_campaign_that_never_had_a_motion_can_say_that_there_is_none(
+    signed_in: DeskClient, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        campaigns.by_slug(session, DRAFT).status = CampaignStatus.OPEN
+    assert "Continue without a motion" in visible(signed_in.get(path()))
+    assert signed_in.post(path(), data={"do": "none"}).status_code == 303
+    assert campaign_of(lobby).runs_without_motion
+    assert "letters ask their MPs to write to the minister" in visible(signed_in.get(path()))
+
+
 @pytest.mark.parametrize("do", ["take_off", "none"])
 def test_the_letters_of_an_open_campaign_keep_their_motion(
     signed_in: DeskClient, lobby: Lobby, do: str

@@ -243,7 +243,13 @@ def test_the_real_mps_are_650(empty_lobby: Lobby, clock: Clock) -> None:
             "labour", LetterAct.ASK, Conditions(party=("Labour", "Labour (Co-op)")), PLAIN
         )
         found = covered(session, campaign, (labour, *variants.built_in()), empty_lobby)
+        without = covered(
+            session, campaign, variants.in_use(session, campaign).in_order, empty_lobby
+        )
     counts = {name: len(members) for name, members in found.by_variant.items()}
     assert sum(counts.values()) == found.total == 650
     assert (counts["thank"], counts["another_way"]) == (0, 7), "Sinn Féin"
     assert counts["labour"] > 250
+    counts = {name: len(members) for name, members in without.by_variant.items()}
+    assert sum(counts.values()) == without.total == 650
+    assert 80 < counts["raise_in_government"] < 180
