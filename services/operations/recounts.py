@@ -64,8 +64,8 @@ def recount(session: Session, *, report: Callable[[str], None]) -> list[Finding]
     report("Counting the letters of every campaign, motion and seat ...")
     findings += [
         Finding(
-            f"Campaign {campaign}, motion {motion}, {seat}: the tally says {tally}, "
-            f"the letters {sent}.",
+            f"Campaign {campaign}, {f'motion {motion}' if motion else 'no motion'}, {seat}: "
+            f"the tally says {tally}, the letters {sent}.",
             code="tally_letters_differ",
         )
         for campaign, motion, seat, tally, sent in wrong_letters(session)
