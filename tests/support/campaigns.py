@@ -1,19 +1,23 @@
 """Further campaigns of the demonstration's organisation, drafts of the desk, and pictures."""
 
 import hashlib
+import re
 from base64 import b64decode
 from typing import Any
 from uuid import uuid4
+
+from sqlmodel import Session
 
 from models import Campaign, CampaignStatus, Picture, PictureFile
 from services.assembly import Lobby
 from services.building import drafts, readiness
 from services.building.readiness import Readiness
-from services.campaigns import campaigns, petitions
+from services.campaigns import campaign_motions, campaigns, petitions
 from services.demonstration import invented_campaign
 from services.organisations import notices, organisations
 from services.pictures import pictures
 from tests.support.keys import OTHERS
+from tests.support.outside.motions_api import KNOWN
 
 PIXEL = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -135,3 +139,33 @@ def readiness_of(lobby: Lobby) -> Readiness:
     with lobby.database.read() as session:
         campaign = campaigns.by_slug(session, DRAFT)
         return readiness.of_campaign(session, campaign, now=lobby.clock())
+
+
+# ---- an open campaign without a motion, with a petition to a minister
+
+SLUG, PETITION = "bus-passes", "a-bus-pass-for-every-carer"
+URL = f"/v1/campaigns/{SLUG}"
+A_MOTION = re.compile(r"motion|\bEDMs?\b|early day|cynnig|gynnig", re.IGNORECASE)
+"""A word of motions, in English or Welsh."""
+
+
+def add_open_campaign(lobby: Lobby) -> None:
+    title = "Bus passes for carers"
+    add_campaign(lobby, SLUG, title=title, status=CampaignStatus.OPEN, runs_without_motion=True)
+    values = {
+        "slug": PETITION,
+        "action": "Give every carer a bus pass",
+        "addressed_to": "the Transport Secretary",
+    }
+    with lobby.database.write() as session:
+        petitions.create(session, campaign=ours(session), values=values, now=lobby.clock())
+
+
+def ours(session: Session) -> Campaign:
+    return campaigns.by_slug(session, SLUG)
+
+
+def link_motion(lobby: Lobby) -> None:
+    """Links the demonstration's motion."""
+    with lobby.database.write() as session:
+        campaign_motions.link(session, ours(session), KNOWN, now=lobby.clock())

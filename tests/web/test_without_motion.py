@@ -12,19 +12,20 @@ from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.letters.kinds import variants
 from services.letters.kinds.conditions import Variant
-from tests.support.campaigns import DRAFT, EDIT, add_ready_draft
-from tests.support.common import CAN_SIGN, MINISTER, text_of, token_in
-from tests.support.desk import DeskClient, as_role
-from tests.support.letter_forms import fields_on
-from tests.support.pages import ANNA, HOME, SIGNER, VACANT, Deliver, Page, body_of, hidden, visible
-from tests.support.without_motion import (
+from tests.support.campaigns import (
     A_MOTION,
+    DRAFT,
+    EDIT,
     PETITION,
     SLUG,
     add_open_campaign,
+    add_ready_draft,
     link_motion,
     ours,
 )
+from tests.support.common import CAN_SIGN, MINISTER, text_of, token_in
+from tests.support.desk import DeskClient, as_role, fields_on
+from tests.support.pages import ANNA, HOME, SIGNER, VACANT, Deliver, Page, body_of, hidden, visible
 
 CAMPAIGN = f"/campaigns/{SLUG}"
 LETTERS = f"/organiser/campaigns/{SLUG}/edit/letters"

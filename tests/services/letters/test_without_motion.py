@@ -33,20 +33,20 @@ from services.letters.drafting import drafts, situations
 from services.letters.kinds import coverage, variants
 from services.operations import recounts
 from services.supporters import seat_watches
-from tests.support.campaigns import add_campaign
-from tests.support.common import CAN_SIGN, MINISTER, SIGNED, Clock, text_of, token_in
-from tests.support.keys import key_for
-from tests.support.outside.motions_api import KNOWN
-from tests.support.pages import ANNA, HOME, SIGNER, VACANT, Deliver, visible
-from tests.support.without_motion import (
+from tests.support.campaigns import (
     A_MOTION,
     PETITION,
     SLUG,
     URL,
+    add_campaign,
     add_open_campaign,
     link_motion,
     ours,
 )
+from tests.support.common import CAN_SIGN, MINISTER, SIGNED, Clock, text_of, token_in
+from tests.support.keys import key_for
+from tests.support.outside.motions_api import KNOWN
+from tests.support.pages import ANNA, HOME, SIGNER, VACANT, Deliver, visible
 
 REFUSES, BELFAST_WEST = "CO15 1SE", "N05000004"
 MORAG = 900001

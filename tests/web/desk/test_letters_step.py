@@ -15,9 +15,8 @@ from services.letters.kinds.conditions import Conditions, Variant
 from services.letters.kinds.variant_texts import VariantTexts
 from services.parliament.standing import Eligibility, Standing
 from tests.support.common import CAMPAIGN
-from tests.support.desk import DeskClient, as_role
+from tests.support.desk import DeskClient, as_role, fields_on
 from tests.support.keys import OTHERS, add_campaign, others_key
-from tests.support.letter_forms import fields_on
 from tests.support.outside.motions_api import KNOWN
 from tests.support.pages import visible
 
