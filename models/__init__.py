@@ -1,6 +1,7 @@
 """Tables and value types. No queries here; importing this package registers every table."""
 
 from models import base as base  # first: it names the constraints
+from models.accounts.alert import AlertChoice, AlertDigest, AlertInterval, AlertKind
 from models.accounts.organiser import Invitation, Organiser, Role
 from models.accounts.record import AccountEvent, AccountEventKind, Postponement
 from models.accounts.sign_in import KnownDevice, OrganiserSession, RecoveryCode, SecondStep
@@ -13,7 +14,7 @@ from models.campaign import (
     CampaignUpdate,
     EventKind,
 )
-from models.constituency import Constituency
+from models.constituency import Constituency, MapLayout, MapTile
 from models.encryption import Keyring, Private
 from models.idempotency import IdempotencyKey
 from models.job import Job, OfficialApi
@@ -22,6 +23,7 @@ from models.letter import (
     LetterAct,
     LetterAnswer,
     LetterDraft,
+    LetterHour,
     LetterOutcome,
     LetterPace,
     LetterSketch,
@@ -29,8 +31,17 @@ from models.letter import (
     LetterTally,
     LetterVariant,
 )
-from models.member import Member, MemberOverride, Membership, Office, OfficeKind, OverrideKind
-from models.member_reply import MemberReply, ReplyKind
+from models.members.contact import ContactPlace, MemberContact
+from models.members.member import (
+    Member,
+    MemberOverride,
+    Membership,
+    Office,
+    OfficeKind,
+    OverrideKind,
+)
+from models.members.note import MemberNote, QuickAnswer, QuickAnswerKind
+from models.members.reply import MemberReply, ReplyKind
 from models.motion import (
     Motion,
     MotionEvent,
@@ -76,6 +87,10 @@ __all__ = [
     "PARTNER_SCOPES",
     "AccountEvent",
     "AccountEventKind",
+    "AlertChoice",
+    "AlertDigest",
+    "AlertInterval",
+    "AlertKind",
     "ApiKey",
     "ApiKeyPetition",
     "Campaign",
@@ -85,6 +100,7 @@ __all__ = [
     "CampaignUpdate",
     "Consent",
     "Constituency",
+    "ContactPlace",
     "DeadAddress",
     "DeliveryState",
     "DisabledReason",
@@ -100,13 +116,18 @@ __all__ = [
     "LetterAct",
     "LetterAnswer",
     "LetterDraft",
+    "LetterHour",
     "LetterOutcome",
     "LetterPace",
     "LetterSketch",
     "LetterState",
     "LetterTally",
     "LetterVariant",
+    "MapLayout",
+    "MapTile",
     "Member",
+    "MemberContact",
+    "MemberNote",
     "MemberOverride",
     "MemberReply",
     "Membership",
@@ -136,6 +157,8 @@ __all__ = [
     "Postponement",
     "PrivacyNotice",
     "Private",
+    "QuickAnswer",
+    "QuickAnswerKind",
     "RecoveryCode",
     "Refusal",
     "Relay",

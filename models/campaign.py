@@ -32,12 +32,15 @@ class Campaign(SQLModel, table=True):
     government to'. `outcome` and `outcome_on` tell how a campaign ended. The point at a place of
     `letter_points_welsh` translates that of `letter_points`; an empty one is not translated.
     With `runs_without_motion`, its organisers have said that there is no motion to sign.
+    `member_goal` is how many MPs the campaign wants on its motion. `opened_at` is when it first
+    opened, and `ended_at` when it last ended; None while it runs.
     """
 
     __table_args__ = (
         sa.CheckConstraint("letters_per_hour > 0", name="letters_per_hour"),
         sa.CheckConstraint("letters_per_member_day > 0", name="letters_per_member_day"),
         sa.CheckConstraint("likeness_limit BETWEEN 1 AND 100", name="likeness_limit"),
+        sa.CheckConstraint("member_goal BETWEEN 1 AND 650", name="member_goal"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -73,6 +76,9 @@ class Campaign(SQLModel, table=True):
     runs_without_motion: bool = Field(
         default=False, sa_column_kwargs={"server_default": sa.false()}
     )
+    member_goal: int | None = None
+    opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
 

@@ -59,8 +59,10 @@ class MotionSignatory(SQLModel, table=True):
 
     A member can appear twice, so count distinct members. `sponsoring_order` is 1 for the primary
     sponsor, 2 to 6 for sponsors, and None where Parliament does not say. Parliament rewrites
-    `CreatedWhen` at a withdrawal; our `first_seen_at` stays. `missing_since` is the time since when
-    good answers have left the row out, which Parliament does not do with a withdrawn name.
+    `CreatedWhen` at a withdrawal; our `first_seen_at` stays. `signed_at` is the moment of signing
+    that Parliament gave before that, or None if it gave only a day. `missing_since` is the time
+    since when good answers have left the row out, which Parliament does not do with a withdrawn
+    name.
     """
 
     __tablename__ = "motion_signatory"
@@ -73,6 +75,7 @@ class MotionSignatory(SQLModel, table=True):
     member_id: int = Field(foreign_key="member.id")
     sponsoring_order: int | None = None
     signed_on: date
+    signed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     first_seen_at: datetime = Field(sa_type=UtcDateTime)
     is_withdrawn: bool = False
     withdrawn_on: date | None = None
@@ -95,8 +98,9 @@ class MotionEventKind(StrEnum):
 class MotionEvent(SQLModel, table=True):
     """One event: the day that Parliament gives, and the time at which we first saw it.
 
+    `happened_at` is the moment that Parliament gives; None if it gives only the day.
     `member_id` is None for an event of the motion itself. Rows are the history of every name: they
-    are never changed or deleted.
+    are never deleted, and only a missing `happened_at` is filled in.
     """
 
     __tablename__ = "motion_event"
@@ -107,4 +111,5 @@ class MotionEvent(SQLModel, table=True):
     member_id: int | None = Field(default=None, foreign_key="member.id")
     kind: MotionEventKind = Field(sa_type=choice(MotionEventKind, "kind"))
     happened_on: date
+    happened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     seen_at: datetime = Field(sa_type=UtcDateTime)

@@ -27,6 +27,7 @@ class MessageKind(StrEnum):
     INVITATION = "invitation"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name
     ACCOUNT_CHANGED = "account_changed"
+    ALERT_DIGEST = "alert_digest"
 
 
 class MessageState(StrEnum):

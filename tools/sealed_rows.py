@@ -28,7 +28,7 @@ from services.signatures import recording
 from services.signatures.recording import SignatureRequest
 from services.traffic import idempotency
 from services.traffic.idempotency import StoredAnswer
-from tools import account_rows
+from tools import account_rows, team_rows
 
 Texts = dict[str, dict[Any, str]]
 """By column and primary key: the text of a sealed value."""
@@ -44,6 +44,7 @@ def add_one_of_each(lobby: Lobby) -> None:
         _add_endpoint(session, now)
         _add_reply(session, now)
         account_rows.add_one_of_each(session, now)
+        team_rows.add_one_of_each(session, now)
         attempt = idempotency.attempt(
             lobby.keyring, "a key", key_id=None, method="POST", path="/", content=b"{}"
         )

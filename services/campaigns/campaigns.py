@@ -28,6 +28,7 @@ def create(
     Without letters of its own it uses the built-in ones, so that it can open at once.
     """
     campaign = Campaign(organisation_id=organisation_id, created_at=now, updated_at=now, **values)
+    _note_stage(campaign, now)
     _check_points(campaign)
     campaign_texts.require_whole_outcome(campaign, now=now)
     add_unique(session, campaign, f"There is a campaign '{campaign.slug}' already.")
@@ -51,7 +52,10 @@ def update(
     """
     if "letter_points" in values and "letter_points_welsh" not in values:
         values = {**values, "letter_points_welsh": _still_translated(campaign, values)}
+    is_new_stage = values.get("status", campaign.status) is not campaign.status
     campaign.sqlmodel_update(values)
+    if is_new_stage:
+        _note_stage(campaign, now)
     _check_points(campaign)
     campaign_texts.require_whole_outcome(campaign, now=now)
     campaign.updated_at = now
@@ -60,6 +64,14 @@ def update(
         campaign_motions.link(session, campaign, motion_id, now=now)
     session.flush()
     return campaign
+
+
+def _note_stage(campaign: Campaign, now: datetime) -> None:
+    """Notes when a campaign first opened and when it last ended."""
+    if campaign.status is CampaignStatus.DRAFT:
+        return
+    campaign.opened_at = campaign.opened_at or now
+    campaign.ended_at = None if campaign.status is CampaignStatus.OPEN else now
 
 
 def get(session: Session, campaign_id: UUID) -> Campaign:

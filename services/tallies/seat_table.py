@@ -26,7 +26,7 @@ from models.constituency import OVERSEAS, Constituency
 from services.campaigns import campaigns, member_replies
 from services.campaigns.member_replies import VerifiedReply
 from services.errors import Invalid
-from services.parliament import motions, seats
+from services.parliament import motions, parties, seats
 from services.parliament.standing import Eligibility, Position, Role, Standing, StatedIntent
 from services.tallies import counts
 
@@ -59,6 +59,11 @@ class TallyRow:
     def party(self) -> str | None:
         """The member's party, or None where the seat is vacant."""
         return self.member.party if self.member else None
+
+    @property
+    def party_group(self) -> str | None:
+        """The party with which the member's party sits, or None where the seat is vacant."""
+        return parties.group(self.member.party) if self.member else None
 
     @property
     def electorate(self) -> int | None:
@@ -99,7 +104,8 @@ class TallyFilter:
     """Selects and sorts the rows to show; the sums of a tally always cover all seats.
 
     `eligibilities` keeps any of those named. `signed_since` keeps members who signed on that day or
-    later. `search` is a part of the name of the member or the constituency, in any case and with or
+    later. `party` takes its whole group: 'Labour' keeps Labour (Co-op) too. `search` is a part of
+    the name of the member or the constituency, in any case and with or
     without accents. `sort` is a column of the table, with '-' in front for descending; rows without
     a value in it come last in both directions.
     """
@@ -130,7 +136,7 @@ class TallyFilter:
         return (
             self.standing in (None, row.standing)
             and (not self.eligibilities or row.eligibility in self.eligibilities)
-            and _is_same(self.party, row.party)
+            and _is_of_party(self.party, row)
             and _is_same(self.nation, row.constituency.nation)
             and _is_same(self.region, row.constituency.region)
             and self.said in (None, row.said)
@@ -195,6 +201,11 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
 
 def _is_same(wanted: str | None, value: str | None) -> bool:
     return wanted is None or (value is not None and wanted.casefold() == value.casefold())
+
+
+def _is_of_party(wanted: str | None, row: TallyRow) -> bool:
+    party = row.party
+    return wanted is None or (party is not None and parties.is_same_group(wanted, party))
 
 
 def _is_since(wanted: date | None, day: date | None) -> bool:

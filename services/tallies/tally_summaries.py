@@ -21,7 +21,7 @@ class Grouping(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
-    """The seats of one party, nation or region.
+    """The seats of one party with those that sit with it, or of one nation or region.
 
     `signed_of_can_sign` is between 0 and 1, to three decimals; None where nobody can sign.
     `electorate` is None unless that of every seat is known, so that `signatures_per_1000` compares
@@ -69,7 +69,7 @@ def of_tally(tally: Tally) -> TallySummary:
     """Sums up a whole tally, without a query."""
     return TallySummary(
         tally=tally,
-        by_party=_group(tally.rows, lambda row: row.party or VACANT),
+        by_party=_group(tally.rows, lambda row: row.party_group or VACANT),
         by_nation=_group(tally.rows, lambda row: row.constituency.nation),
         by_region=_group(tally.rows, lambda row: row.constituency.region),
         signed_without_seat=tally.signed - _count_standing(tally.rows, Standing.SIGNED),

@@ -20,6 +20,7 @@ from models import (
     MotionStatus,
 )
 from services.errors import Conflict
+from services.parliament import parties
 from services.parliament.standing import Eligibility
 from services.tallies import seat_table
 from services.tallies.seat_table import Tally
@@ -84,7 +85,7 @@ def _facts(tally: Tally) -> list[MemberFacts]:
     return [
         MemberFacts(
             member_id=row.member.id,
-            party=row.member.party,
+            party=parties.group(row.member.party),
             standing=row.standing,
             can_sign=row.eligibility is Eligibility.CAN_SIGN,
             signatures=row.signatures,

@@ -76,7 +76,7 @@ from services.traffic.idempotency import Attempt, StoredAnswer
 from tests.support import our_files
 from tests.support.common import CAN_SIGN, PETITION, START
 from tests.support.signatures import sign_and_confirm, sign_and_sort
-from tools import account_rows, earlier_signatures
+from tools import account_rows, earlier_signatures, team_rows
 from tools.earlier_signatures import EarlierSignature
 
 
@@ -411,6 +411,7 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
         add_a_tag(session, lobby.clock())
         add_a_face(session, lobby.clock())
         account_rows.add_one_of_each(session, lobby.clock())
+        team_rows.add_one_of_each(session, lobby.clock())
         imported = session.exec(select(Signature)).first()
         assert imported is not None
         imported.provenance = "paper, Leeds stall, 3 May 2026"

@@ -10,6 +10,7 @@ from typing import Any
 
 from models import LetterAct
 from services.letters.kinds.variant_texts import VariantTexts
+from services.parliament import parties
 from services.parliament.standing import Eligibility, Role, Standing
 
 
@@ -85,7 +86,7 @@ class Conditions:
             (is_named or (not self.standing and member.standing is not Standing.WITHDRAWN))
             and _allows(self.role, member.role)
             and _allows(self.eligibility, member.eligibility)
-            and _allows_any_case(self.party, member.party)
+            and _allows_party(self.party, member.party)
             and _allows(self.nation, member.nation)
             and _allows_region(self.region, member.region)
             and self.signed_earlier in (None, member.signed_earlier)
@@ -179,6 +180,7 @@ def _allows(wanted: Collection[str], value: str | None) -> bool:
     return not wanted or value in wanted
 
 
-def _allows_any_case(wanted: Iterable[str], value: str | None) -> bool:
-    names = {name.casefold() for name in wanted}
-    return not names or (value is not None and value.casefold() in names)
+def _allows_party(wanted: Iterable[str], party: str | None) -> bool:
+    """Parties that sit together are one: see `parties`."""
+    groups = {parties.group(name).casefold() for name in wanted}
+    return not groups or (party is not None and parties.group(party).casefold() in groups)

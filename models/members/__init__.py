@@ -1,0 +1,1 @@
+"""Members of Parliament, what they said, and what organisers note about them."""
