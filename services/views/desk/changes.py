@@ -55,6 +55,7 @@ class ChangeKind(StrEnum):
     REPLY = "reply"
     NEWS = "news"
     STARTED = "started"
+    OPENED = "opened"
     ENDED = "ended"
     PETITION_CLOSED = "petition_closed"
     JOINED = "joined"
@@ -167,19 +168,27 @@ def _news(
 
 
 def _of_campaigns(campaigns: Sequence[CampaignFigures], since: datetime) -> list[Change]:
-    """Returns the campaigns that were started, and those whose outcome has a day since then."""
+    """Returns the campaigns that were started or opened, or whose outcome has a day, since then.
+
+    A campaign that was open from its start has only been started.
+    """
     shown = [each.campaign for each in campaigns]
     started = [
         Change(ChangeKind.STARTED, campaign.created_at, campaign=campaign)
         for campaign in shown
         if campaign.created_at > since
     ]
+    opened = [
+        Change(ChangeKind.OPENED, campaign.opened_at, campaign=campaign)
+        for campaign in shown
+        if campaign.opened_at and max(since, campaign.created_at) < campaign.opened_at
+    ]
     ended = [
         Change(ChangeKind.ENDED, times.begin_of_day(campaign.outcome_on), campaign=campaign)
         for campaign in shown
         if campaign.outcome_on and campaign.outcome_on >= times.today(since)
     ]
-    return started + ended
+    return started + opened + ended
 
 
 def _closed(

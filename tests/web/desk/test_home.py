@@ -322,6 +322,29 @@ def test_replies_news_new_campaigns_and_closed_petitions_are_changes(
     assert "Not yet" not in " ".join(said)
 
 
+def test_the_opening_of_a_campaign_is_a_change_for_a_day(
+    client: DeskClient, lobby: Lobby, clock: Clock
+) -> None:
+    add_campaign(lobby, "a-new-one", status=CampaignStatus.DRAFT)
+    clock.advance(days=2)
+    editor = as_role(lobby, client, Role.EDITOR)
+    assert changes_on(client.get(HOME)) == []
+    with lobby.database.write() as session:
+        draft = campaigns.by_slug(session, "a-new-one")
+        campaigns.update(session, draft, values={"status": CampaignStatus.OPEN}, now=clock.now)
+    add_campaign(lobby, "open-at-once")
+    clock.advance(minutes=5)
+    assert sorted(changes_on(client.get(HOME))) == [
+        "‘a-new-one’ opened.",
+        "‘open-at-once’ was started.",
+    ]
+    clock.advance(days=2)
+    sign_in_as(lobby, client, editor)
+    page = client.get(HOME)
+    assert "Since yesterday" in visible(page)
+    assert "‘a-new-one’ opened." not in changes_on(page)
+
+
 def test_at_most_twenty_changes_are_shown_the_newest_first(
     signed_in: DeskClient, lobby: Lobby, clock: Clock
 ) -> None:
