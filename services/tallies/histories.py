@@ -1,29 +1,25 @@
 """The history of a campaign: its signatories, signatures and letters over time, and its events."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import accumulate
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from models import Campaign, Letter, LetterState, Petition, PetitionHour
 from services.campaigns import campaigns
-from services.common.times import LONDON
+from services.common.times import LONDON, begin_of_day, end_of_day, today
 from services.errors import Invalid
-from services.tallies import tally_events
-from services.tallies.tally_events import TallyEvent, TallyEventKind
+from services.tallies import name_changes, tally_events
+from services.tallies.name_changes import Change
+from services.tallies.tally_events import TallyEvent
 
 MOST_POINTS = 1000
-_CHANGES = {
-    TallyEventKind.SIGNED: 1,
-    TallyEventKind.RESTORED: 1,
-    TallyEventKind.WITHDRAWN: -1,
-}
-_Change = tuple[datetime, int]  # when a total changed, and by how much
+MOST_DAYS = 3660
 _RunningTotal = tuple[list[datetime], list[int]]  # moments in order, and the total from each on
 
 
@@ -55,6 +51,21 @@ class History:
     events: tuple[TallyEvent, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DailyHistory:
+    """A campaign's numbers for each of some days in London, the earliest first.
+
+    `signatories` is the number of names on the motion when the day ended, or now.
+    `signatures_a_day` and `letters_a_day` are what each day added; signatures that were removed can
+    make a day negative.
+    """
+
+    days: tuple[date, ...]
+    signatories: tuple[int, ...]
+    signatures_a_day: tuple[int, ...]
+    letters_a_day: tuple[int, ...]
+
+
 def of_campaign(
     session: Session,
     campaign: Campaign,
@@ -75,9 +86,9 @@ def of_campaign(
     moments = _moments(begins, ends, every)
     motion = campaigns.motion_of(session, campaign.id)
     events = tally_events.of_motion(session, motion) if motion else []
-    names = _running_total(_name_changes(events))
+    names = _running_total(name_changes.of_campaign(session, campaign.id).changes)
     signatures = _running_total(_signature_changes(session, campaign.id, now))
-    letters = _running_total([(sent_at, 1) for sent_at in _letter_times(session, campaign.id)])
+    letters = _running_total(Change(at, 1) for at in _letter_times(session, campaign.id))
     points = tuple(
         Point(
             at=moment,
@@ -90,6 +101,47 @@ def of_campaign(
     events += tally_events.of_overrides(session, campaign, now=now)
     shown = [event for event in events if begins <= event.seen_at <= ends]
     return History(every, points, tuple(sorted(shown, key=lambda event: event.sort_key)))
+
+
+def by_day(
+    session: Session,
+    campaign: Campaign,
+    *,
+    first: date | None = None,
+    last: date | None = None,
+    now: datetime,
+) -> DailyHistory:
+    """Returns the numbers of each day from `first` to `last`, in three statements.
+
+    Without `first` they begin when the campaign was created, the motion was tabled or the first
+    name came onto it, whichever was first, but at most ten years ago. `last` is never later than
+    today, which comes last without it. Raises Invalid where `first` is after `last` or more than
+    ten years before it.
+    """
+    names = name_changes.of_campaign(session, campaign.id)
+    last = min(last or today(now), today(now))
+    earliest = date.fromordinal(max(1, last.toordinal() - MOST_DAYS + 1))
+    if first is None:
+        first = max(min(today(campaign.created_at), names.begins_on or last, last), earliest)
+    if not earliest <= first <= last:
+        message = (
+            f"The first day must be at most {MOST_DAYS:,} days before the last, and not after."
+        )
+        raise Invalid.field("from", "bad_days", message)
+    days = tuple(first + timedelta(days=place) for place in range((last - first).days + 1))
+    totals = _running_total(names.changes)
+    begins, ends = begin_of_day(first), end_of_day(last)
+    signatures = _signature_hours(session, campaign.id, begins, ends)
+    letters = _letter_times(session, campaign.id, begins, ends)
+    return DailyHistory(
+        days=days,
+        # What happens at midnight belongs to the day that begins.
+        signatories=tuple(
+            _total_at(totals, min(end_of_day(day) - timedelta.resolution, now)) for day in days
+        ),
+        signatures_a_day=_sums(days, signatures),
+        letters_a_day=_sums(days, ((at, 1) for at in letters)),
+    )
 
 
 def _moments(begins: datetime, ends: datetime, every: Interval) -> list[datetime]:
@@ -114,51 +166,63 @@ def _next(moment: datetime, every: Interval) -> datetime:
         return moment.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     day = moment.astimezone(LONDON).date()
     days = 1 if every is Interval.DAY else 7 - day.weekday()
-    return _midnight(day + timedelta(days=days)).astimezone(moment.tzinfo)
+    return begin_of_day(day + timedelta(days=days)).astimezone(moment.tzinfo)
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), LONDON)
-
-
-def _name_changes(events: Sequence[TallyEvent]) -> list[_Change]:
-    """Leaves out names that were withdrawn before we first saw the motion: they never counted."""
-    signed = {_member_id(event) for event in events if event.kind is TallyEventKind.SIGNED}
-    return [
-        (_counts_from(event), _CHANGES[event.kind])
-        for event in events
-        if event.kind in _CHANGES and _member_id(event) in signed
-    ]
-
-
-def _member_id(event: TallyEvent) -> int | None:
-    return event.member.id if event.member else None
-
-
-def _counts_from(event: TallyEvent) -> datetime:
-    return min(_midnight(event.happened_on), event.seen_at)
-
-
-def _signature_changes(session: Session, campaign_id: UUID, now: datetime) -> list[_Change]:
+def _signature_changes(session: Session, campaign_id: UUID, now: datetime) -> list[Change]:
     """Counts an hour's signatures from its end, or from now, since only the hour is stored."""
+    an_hour = timedelta(hours=1)
+    hours = _signature_hours(session, campaign_id)
+    return [Change(min(hour + an_hour, now), step) for hour, step in hours]
+
+
+def _signature_hours(
+    session: Session,
+    campaign_id: UUID,
+    begins: datetime | None = None,
+    ends: datetime | None = None,
+) -> list[tuple[datetime, int]]:
+    """Returns the hours that changed the number of signatures, and by how much each did.
+
+    `begins` is included, `ends` is not.
+    """
+    hour = col(PetitionHour.hour)
     statement = (
-        select(PetitionHour)
+        select(PetitionHour.hour, func.sum(PetitionHour.change))
         .join(Petition, col(Petition.id) == PetitionHour.petition_id)
         .where(Petition.campaign_id == campaign_id)
+        .group_by(hour)
     )
-    an_hour = timedelta(hours=1)
-    return [(min(row.hour + an_hour, now), row.change) for row in session.exec(statement)]
+    if begins is not None and ends is not None:
+        statement = statement.where(hour >= begins, hour < ends)
+    return [(at, int(step)) for at, step in session.exec(statement)]
 
 
-def _letter_times(session: Session, campaign_id: UUID) -> list[datetime]:
+def _letter_times(
+    session: Session,
+    campaign_id: UUID,
+    begins: datetime | None = None,
+    ends: datetime | None = None,
+) -> list[datetime]:
+    sent_at = col(Letter.sent_at)
     statement = select(Letter.sent_at).where(
         Letter.campaign_id == campaign_id, Letter.state == LetterState.SENT
     )
+    if begins is not None and ends is not None:
+        statement = statement.where(sent_at >= begins, sent_at < ends)
     return [moment for moment in session.exec(statement) if moment is not None]
 
 
-def _running_total(changes: list[_Change]) -> _RunningTotal:
-    ordered = sorted(changes, key=lambda change: change[0])
+def _sums(days: tuple[date, ...], steps: Iterable[tuple[datetime, int]]) -> tuple[int, ...]:
+    """Adds up what happened on each of the days."""
+    sums = dict.fromkeys(days, 0)
+    for at, step in steps:
+        sums[today(at)] += step
+    return tuple(sums.values())
+
+
+def _running_total(changes: Iterable[Change]) -> _RunningTotal:
+    ordered = sorted(changes, key=lambda change: change.at)
     return [moment for moment, _ in ordered], list(accumulate(step for _, step in ordered))
 
 
