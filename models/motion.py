@@ -60,7 +60,8 @@ class MotionSignatory(SQLModel, table=True):
     A member can appear twice, so count distinct members. `sponsoring_order` is 1 for the primary
     sponsor, 2 to 6 for sponsors, and None where Parliament does not say. Parliament rewrites
     `CreatedWhen` at a withdrawal; our `first_seen_at` stays. `signed_at` is the moment of signing
-    that Parliament gave before that, or None if it gave only a day. `missing_since` is the time
+    that Parliament gave before that, and `withdrawn_at` that of the withdrawal; None where it gave
+    only a day. `missing_since` is the time
     since when good answers have left the row out, which Parliament does not do with a withdrawn
     name.
     """
@@ -79,6 +80,7 @@ class MotionSignatory(SQLModel, table=True):
     first_seen_at: datetime = Field(sa_type=UtcDateTime)
     is_withdrawn: bool = False
     withdrawn_on: date | None = None
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     missing_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 

@@ -46,7 +46,10 @@ def upgrade() -> None:
     op.execute("UPDATE campaign SET opened_at = created_at WHERE status <> 'draft'")
     op.execute("UPDATE campaign SET ended_at = updated_at WHERE status NOT IN ('draft', 'open')")
     op.add_column("motion_signatory", _moment("signed_at", nullable=True))
+    op.add_column("motion_signatory", _moment("withdrawn_at", nullable=True))
     op.add_column("motion_event", _moment("happened_at", nullable=True))
+    # The next answer about a motion gives the moments, also where nothing else has changed.
+    op.execute("UPDATE motion SET etag = NULL, last_modified = NULL")
     _create_about_members()
     _create_map()
     _create_alerts()
@@ -76,6 +79,7 @@ def downgrade() -> None:
     ):
         op.drop_table(name)
     op.drop_column("motion_event", "happened_at")
+    op.drop_column("motion_signatory", "withdrawn_at")
     op.drop_column("motion_signatory", "signed_at")
     op.drop_column("campaign", "ended_at")
     op.drop_column("campaign", "opened_at")

@@ -6,7 +6,7 @@ Source: the conventions of the House of Commons on Early Day Motions, see
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from models import MotionSignatory, OfficeKind
@@ -58,29 +58,47 @@ class Position:
     """One member's standing towards one motion, with its details.
 
     `role` and `signed_on` are set only where the name is on the motion now, and `withdrawn_on`
-    only where it was withdrawn and Parliament gave a day.
+    only where it was withdrawn and Parliament gave a day. `signed_at` and `withdrawn_at` are the
+    moments on those days, where Parliament gave them.
     """
 
     standing: Standing
     role: Role | None = None
     signed_on: date | None = None
     withdrawn_on: date | None = None
+    signed_at: datetime | None = None
+    withdrawn_at: datetime | None = None
 
 
 def position_of(rows: Iterable[MotionSignatory]) -> Position:
     """Returns the position that one member's rows on one motion amount to.
 
-    Parliament sometimes repeats a member: the highest role and the first day count.
+    Parliament sometimes repeats a member: the highest role, the first day and its first moment
+    count, and of withdrawals the last.
     """
     rows = list(rows)
     live = [row for row in rows if not row.is_withdrawn]
     if not live:
-        days = [row.withdrawn_on for row in rows if row.withdrawn_on]
-        withdrawn = Position(Standing.WITHDRAWN, withdrawn_on=max(days, default=None))
-        return withdrawn if rows else Position(Standing.NOT_SIGNED)
+        return _withdrawn(rows) if rows else Position(Standing.NOT_SIGNED)
     best = min(live, key=lambda row: (row.sponsoring_order or SPONSORS + 1, row.id))
     first_day = min(row.signed_on for row in live)
-    return Position(Standing.SIGNED, _role(best.sponsoring_order), first_day)
+    moments = [row.signed_at for row in live if row.signed_on == first_day and row.signed_at]
+    return Position(
+        Standing.SIGNED,
+        _role(best.sponsoring_order),
+        first_day,
+        signed_at=min(moments, default=None),
+    )
+
+
+def _withdrawn(rows: list[MotionSignatory]) -> Position:
+    last_day = max((row.withdrawn_on for row in rows if row.withdrawn_on), default=None)
+    moments = [row.withdrawn_at for row in rows if row.withdrawn_on == last_day]
+    return Position(
+        Standing.WITHDRAWN,
+        withdrawn_on=last_day,
+        withdrawn_at=max((moment for moment in moments if moment), default=None),
+    )
 
 
 def _role(order: int | None) -> Role:

@@ -67,7 +67,9 @@ def apply_answer(
         _save_signatory(session, stored.get(sponsor.id), sponsor, answer.id, now)
     missing = _note_missing(stored, {sponsor.id for sponsor in answer.sponsors}, now)
     session.flush()
-    after = motions.by_member(motions.signatories(session, answer.id))
+    rows = motions.signatories(session, answer.id)
+    motion_history.fill_in_moments(session, answer.id, rows)
+    after = motions.by_member(rows)
     name_changes = motion_history.changes_of_names(before, after, today=now.date())
     changes = [*motion_changes, *name_changes]
     motion_history.add(session, answer.id, changes, now=now)
@@ -181,10 +183,13 @@ def _save_signatory(
             first_seen_at=now,
         )
         session.add(row)
+    if row.signed_at is None and row.signed_on == sponsor.signed_on:  # also of an earlier version
+        row.signed_at = sponsor.signed_at
     row.missing_since = None
     row.sponsoring_order = sponsor.sponsoring_order
     row.is_withdrawn = sponsor.is_withdrawn
     row.withdrawn_on = sponsor.withdrawn_on if sponsor.is_withdrawn else None
+    row.withdrawn_at = sponsor.withdrawn_at if sponsor.is_withdrawn else None
 
 
 def _has_withdrawn(old: Position, new: Position) -> bool:

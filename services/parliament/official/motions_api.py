@@ -3,17 +3,20 @@
 It follows real answers rather than the API's description. Pitfalls (see
 `docs/guide/parliament.md`): a failure comes as HTTP 200 with `Success: false`; `SponsorsCount` of
 one motion is always 0; a member can have two rows; a withdrawn name has no order, and order 99999
-means 'unknown'; times are UK local time without an offset, with 0 to 7 digits of a second.
+means 'unknown'; times are UK local time without an offset, with 0 to 7 digits of a second, and
+midnight where only the day is known.
 """
 
 import time
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
 from typing import Annotated, Any, TypeVar
 
 import httpx2
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AliasPath, BaseModel, BeforeValidator, Field, ValidationError
 
+from services.common import times
 from services.errors import Invalid, NotFound, Unavailable
 from services.parliament.official import backoff, http
 from services.parliament.official.http import Sleep
@@ -25,10 +28,26 @@ LONGEST_VALIDATOR = 200
 
 
 def _day(value: Any) -> Any:
-    # Only the day is used, so the missing time zone does not matter.
     return value[:10] if isinstance(value, str) else value
 
 
+def _moment(value: Any) -> datetime | None:
+    """Reads a time of clocks in the UK as UTC.
+
+    Returns None where it is midnight, which means that only the day is known, or not a time: the
+    day is checked on its own, and a motion with its days is worth more than none.
+    """
+    try:
+        local = datetime.fromisoformat(value)
+        if local.time() == time_of_day():
+            return None
+        is_local = local.tzinfo is None
+        return times.in_london(local.date(), local.time()) if is_local else local.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 Day = Annotated[date, BeforeValidator(_day)]
 Id = Annotated[int, Field(gt=0, lt=2**31)]  # what an INTEGER of PostgreSQL holds
 
@@ -41,15 +60,34 @@ class PublishedMember(BaseModel):
 
 
 class SponsorAnswer(BaseModel):
-    """One name on a motion. Its key is `Id`, because a member can have several rows."""
+    """One name on a motion. Its key is `Id`, because a member can have several rows.
+
+    `created_at` and `withdrawn_at` are None where only the day is known.
+    """
 
     id: Id = Field(alias="Id")
     member_id: Id = Field(alias="MemberId")
     member: PublishedMember = Field(alias="Member")
     order: int | None = Field(alias="SponsoringOrder")
     signed_on: Day = Field(alias="CreatedWhen")
+    created_at: Moment = Field(validation_alias=AliasPath("CreatedWhen"))
     is_withdrawn: bool = Field(alias="IsWithdrawn")
     withdrawn_on: Day | None = Field(alias="WithdrawnDate")
+    withdrawn_at: Moment = Field(validation_alias=AliasPath("WithdrawnDate"))
+
+    @property
+    def signed_at(self) -> datetime | None:
+        """The moment of signing, or None where only the day is known or not even that.
+
+        A withdrawal can rewrite `CreatedWhen`; it was not rewritten where it is the earlier of the
+        two.
+        """
+        if not self.is_withdrawn or self.created_at is None:
+            return self.created_at
+        ended_at = self.withdrawn_at or (
+            times.begin_of_day(self.withdrawn_on) if self.withdrawn_on else self.created_at
+        )
+        return self.created_at if self.created_at < ended_at else None
 
     @property
     def sponsoring_order(self) -> int | None:
@@ -64,6 +102,7 @@ class PublishedMotion(BaseModel):
     number: str = Field(alias="UINWithAmendmentSuffix", min_length=1)
     status: int = Field(alias="Status")
     status_on: Day | None = Field(alias="StatusDate", default=None)
+    status_at: Moment = Field(validation_alias=AliasPath("StatusDate"), default=None)
     title: str = Field(alias="Title", min_length=1)
     text: str = Field(alias="MotionText")
     tabled_on: Day = Field(alias="DateTabled")
