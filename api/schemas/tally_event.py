@@ -46,12 +46,15 @@ class TallyEventAnswer(Answer):
     """An event: of a motion, or an organiser's note about a member, for which `motion` is null.
 
     `happened_on` is the day according to Parliament or the organiser, `seen_at` when the service
-    first saw it. `link` is the source of a note.
+    first saw it. `happened_at` is the time from which it counts. Where `is_estimated`, only the day
+    is known, and that time is its beginning in London. `link` is the source of a note.
     """
 
     id: UUID
     kind: TallyEventKind
     happened_on: date
+    happened_at: datetime
+    is_estimated: bool
     seen_at: datetime
     member: EventMember | None
     motion: EventMotion | None

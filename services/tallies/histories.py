@@ -15,7 +15,7 @@ from services.campaigns import campaigns
 from services.common.times import LONDON, begin_of_day, end_of_day, today
 from services.errors import Invalid
 from services.tallies import name_changes, tally_events
-from services.tallies.name_changes import Change
+from services.tallies.name_changes import Change, NameChanges
 from services.tallies.tally_events import TallyEvent
 
 MOST_POINTS = 1000
@@ -31,6 +31,13 @@ class Interval(StrEnum):
     WEEK = "week"
 
 
+_LENGTHS = {
+    Interval.HOUR: timedelta(hours=1),
+    Interval.DAY: timedelta(days=1),
+    Interval.WEEK: timedelta(weeks=1),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """The totals at one moment."""
@@ -44,7 +51,8 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class History:
     """Points in order of time, and the events between the first and the last, in order of
-    `seen_at`. They are events of the current motion, and overrides by organisers."""
+    `seen_at`. They are events of the current motion, by `happened_at`, and overrides by organisers,
+    by `seen_at`."""
 
     every: Interval
     points: tuple[Point, ...]
@@ -77,16 +85,19 @@ def of_campaign(
 ) -> History:
     """Returns the history from `begins` to `ends`, both included.
 
-    The defaults are when the campaign was created, and `now`; `ends` is never later than `now`. A
-    name on the motion counts from the day that Parliament gives, which can be before we first saw
-    it. Raises Invalid where `begins` is after `ends`, or where there would be more than 1,000
-    points.
+    The default of `begins` is when the campaign was created, the motion was tabled or the first
+    name came onto it, whichever was first, but at most 1,000 points ago. That of `ends` is `now`,
+    and it is never later. A name on the motion counts from the moment that Parliament gives, which
+    can be before we first saw it (`name_changes`). Raises Invalid where `begins` is after `ends`,
+    or where there would be more than 1,000 points.
     """
-    begins, ends = begins or campaign.created_at, min(ends or now, now)
+    changes, ends = name_changes.of_campaign(session, campaign.id), min(ends or now, now)
+    if begins is None:
+        begins = max(_beginning(campaign, changes), ends - (MOST_POINTS - 2) * _LENGTHS[every])
     moments = _moments(begins, ends, every)
     motion = campaigns.motion_of(session, campaign.id)
     events = tally_events.of_motion(session, motion) if motion else []
-    names = _running_total(name_changes.of_campaign(session, campaign.id).changes)
+    names = _running_total(changes.changes)
     signatures = _running_total(_signature_changes(session, campaign.id, now))
     letters = _running_total(Change(at, 1) for at in _letter_times(session, campaign.id))
     points = tuple(
@@ -99,7 +110,7 @@ def of_campaign(
         for moment in moments
     )
     events += tally_events.of_overrides(session, campaign, now=now)
-    shown = [event for event in events if begins <= event.seen_at <= ends]
+    shown = [event for event in events if begins <= _shown_at(event) <= ends]
     return History(every, points, tuple(sorted(shown, key=lambda event: event.sort_key)))
 
 
@@ -122,7 +133,7 @@ def by_day(
     last = min(last or today(now), today(now))
     earliest = date.fromordinal(max(1, last.toordinal() - MOST_DAYS + 1))
     if first is None:
-        first = max(min(today(campaign.created_at), names.begins_on or last, last), earliest)
+        first = max(min(today(_beginning(campaign, names)), last), earliest)
     if not earliest <= first <= last:
         message = (
             f"The first day must be at most {MOST_DAYS:,} days before the last, and not after."
@@ -142,6 +153,14 @@ def by_day(
         signatures_a_day=_sums(days, signatures),
         letters_a_day=_sums(days, ((at, 1) for at in letters)),
     )
+
+
+def _beginning(campaign: Campaign, names: NameChanges) -> datetime:
+    return min(campaign.created_at, names.begins_at or campaign.created_at)
+
+
+def _shown_at(event: TallyEvent) -> datetime:
+    return event.happened_at if event.motion else event.seen_at
 
 
 def _moments(begins: datetime, ends: datetime, every: Interval) -> list[datetime]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from models import CampaignMotion, Motion, MotionEvent, MotionEventKind, MotionSignatory
-from services.common.times import begin_of_day, today
+from services.common.times import begin_of_day
 
 _ON = (MotionEventKind.SIGNED, MotionEventKind.RESTORED)
 _SIGNED_AT = (
@@ -59,12 +59,12 @@ class Change(NamedTuple):
 class NameChanges:
     """The changes to the number of members on a motion, in order of time.
 
-    `begins_on` is the day on which the motion was tabled, or that of the first name where that is
-    earlier; None without a motion.
+    `begins_at` is the beginning of the day on which the motion was tabled, or the first name where
+    that is earlier; None without a motion.
     """
 
     changes: tuple[Change, ...]
-    begins_on: date | None
+    begins_at: datetime | None
 
 
 def of_campaign(session: Session, campaign_id: UUID) -> NameChanges:
@@ -78,9 +78,11 @@ def of_campaign(session: Session, campaign_id: UUID) -> NameChanges:
     for row in rows:
         if row.member_id is not None:
             by_member.setdefault(row.member_id, []).append(row)
-    changes = sorted(change for events in by_member.values() for change in _of_member(events))
-    days = [row.tabled_on for row in rows[:1]] + [today(change.at) for change in changes[:1]]
-    return NameChanges(tuple(changes), min(days, default=None))
+    found = (change for events in by_member.values() for change in _of_member(events))
+    changes = sorted(found, key=lambda change: change.at)  # one member's stay in their order
+    begins = [begin_of_day(row.tabled_on) for row in rows[:1]]
+    begins += [change.at for change in changes[:1]]
+    return NameChanges(tuple(changes), min(begins, default=None))
 
 
 def moment_of(happened_on: date, happened_at: datetime | None, seen_at: datetime) -> datetime:

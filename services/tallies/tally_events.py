@@ -16,6 +16,7 @@ from models import Campaign, CampaignMotion, Member, Motion, MotionEvent
 from services.errors import Invalid
 from services.parliament import member_overrides
 from services.parliament.member_overrides import OverrideEvent
+from services.tallies.name_changes import moment_of
 
 
 class TallyEventKind(StrEnum):
@@ -46,13 +47,16 @@ class TallyEventKind(StrEnum):
 class TallyEvent:
     """One event, with the day on which it happened and the time when we first saw it.
 
-    `motion` is None for an override, and `member` for an event of a motion itself. `link` is an
-    override's source.
+    `happened_at` is the moment from which it counts. With `is_estimated` only its day is known, and
+    the moment is the beginning of that day (`name_changes.moment_of`). `motion` is None for an
+    override, and `member` for an event of a motion itself. `link` is an override's source.
     """
 
     id: UUID
     kind: TallyEventKind
     happened_on: date
+    happened_at: datetime
+    is_estimated: bool
     seen_at: datetime
     member: Member | None
     motion: Motion | None
@@ -148,6 +152,8 @@ def _motion_event(event: MotionEvent, member: Member | None, motion: Motion) -> 
         id=event.id,
         kind=TallyEventKind(event.kind.value),
         happened_on=event.happened_on,
+        happened_at=moment_of(event.happened_on, event.happened_at, event.seen_at),
+        is_estimated=event.happened_at is None,
         seen_at=event.seen_at,
         member=member,
         motion=motion,
@@ -160,6 +166,8 @@ def _override_event(event: OverrideEvent) -> TallyEvent:
         id=uuid5(event.override_id, "ended") if event.has_ended else event.override_id,
         kind=TallyEventKind(f"{event.kind.value}_ended" if event.has_ended else event.kind.value),
         happened_on=event.happened_on,
+        happened_at=moment_of(event.happened_on, None, event.seen_at),
+        is_estimated=True,
         seen_at=event.seen_at,
         member=event.member,
         motion=None,

@@ -138,6 +138,8 @@ def test_an_event_tells_whose_name_it_was_on_which_motion(client: TestClient) ->
     assert event == {
         "kind": "withdrawn",
         "happened_on": "2026-06-23",
+        "happened_at": "2026-06-23T15:50:12.126666Z",
+        "is_estimated": False,
         "seen_at": "2026-07-01T12:00:00Z",
         "motion": {"id": CURRENT, "number": "152"},
         "link": None,
@@ -309,7 +311,7 @@ def test_every_kind_of_event_has_words(kind: TallyEventKind) -> None:
     member = Member(id=1, name="Morag Ferncastle", party="Labour")
     values: dict[str, Any] = {"number": "152", "title": "t", "text": "t"}
     motion = Motion(id=1, tabled_on=date(2026, 5, 1), **values)
-    event = TallyEvent(UUID(int=1), kind, date(2026, 5, 3), START, member, motion)
+    event = TallyEvent(UUID(int=1), kind, date(2026, 5, 3), START, False, START, member, motion)
     words = event_words(event)
     assert "Morag Ferncastle (Labour)" in words or "EDM 152" in words
     assert "_" not in words
