@@ -9,7 +9,6 @@ A function that takes a letter's id updates it only in the state that it expects
 concurrent calls succeeds. A function that takes a `Letter` needs it locked and checked.
 """
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -174,7 +173,7 @@ def record_delivery(
     else:
         session.connection().execute(_NOT_SENT, params | {"new_state": new_state, "detail": detail})
     if is_sent:
-        counts.add_letter(session, *counted)
+        counts.add_letter(session, *counted, sent_at=now)
         campaign_id, motion_id, code = counted
         fact = LetterFact(letter_id, campaign_id, motion_id, member_id, code)
         events.letters_sent(session, [(fact, now)], now=now)
@@ -187,7 +186,9 @@ def record_delivery(
 def mark_sent(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> None:
     """Records that an uncertain letter was sent after all: counts it and queues its copy."""
     letter.state, letter.reason, letter.sent_at = LetterState.SENT, None, now
-    counts.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
+    counts.add_letter(
+        session, letter.campaign_id, letter.motion_id, letter.constituency_code, sent_at=now
+    )
     events.letters_sent(session, [(events.letter_fact(letter), now)], now=now)
     copies.queue(session, letter, keyring=keyring, now=now)
     session.flush()
@@ -207,10 +208,10 @@ def mark_many_sent(
     if not sent:
         return
     session.connection().execute(_SENT, [{"letter": fact.id, "at": at} for fact, at in sent])
-    letter_counts: Counter[tuple[UUID, int | None, str]] = Counter(
-        (fact.campaign_id, fact.motion_id, fact.constituency_code) for fact, _ in sent
+    counts.add_letters(
+        session,
+        ((fact.campaign_id, fact.motion_id, fact.constituency_code, at) for fact, at in sent),
     )
-    counts.add_letters(session, letter_counts)
     events.letters_sent(session, sent, now=now)
     wanting = (
         select(Letter)
@@ -257,9 +258,13 @@ def mark_bounced(
 
     `reason` is what the mail server said.
     """
-    if letter.state is LetterState.SENT:
+    if letter.state is LetterState.SENT and letter.sent_at is not None:
         counts.remove_letter(
-            session, letter.campaign_id, letter.motion_id, letter.constituency_code
+            session,
+            letter.campaign_id,
+            letter.motion_id,
+            letter.constituency_code,
+            sent_at=letter.sent_at,
         )
     letter.state, letter.reason, letter.bounced_at = LetterState.REJECTED, reason, now
     session.flush()

@@ -4,6 +4,7 @@ Each comparison is one statement, so it sees one state of the database, also whi
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlmodel import Session
 
 from models import (
     Letter,
+    LetterHour,
     LetterState,
     LetterTally,
     PetitionHour,
@@ -20,22 +22,26 @@ from models import (
     SignatureState,
 )
 from models.base import table_of
+from services.database.hours import HourOf
 from services.operations.findings import Finding
 from services.tallies import counts
 
 _signature, _letter = table_of(Signature), table_of(Letter)
 _petition_tally, _letter_tally = table_of(PetitionTally), table_of(LetterTally)
-_hour = table_of(PetitionHour)
+_hour, _letter_hour = table_of(PetitionHour), table_of(LetterHour)
 
 
 def compare_sums(session: Session) -> list[Finding]:
-    """Finds petitions whose counts per seat and per hour have different sums.
+    """Finds petitions and campaigns whose counts per seat and per hour have different sums.
 
-    Reads no signatures, so it overlooks errors that are equal in both, or that cancel out between
-    two seats.
+    Reads no signatures and letters, so it overlooks errors that are equal in both, or that cancel
+    out between two seats.
     """
     by_hour = sa.select(_hour.c.petition_id, sa.func.sum(_hour.c.change)).group_by(
         _hour.c.petition_id
+    )
+    letters = sa.select(_letter_hour.c.campaign_id, sa.func.sum(_letter_hour.c.sent)).group_by(
+        _letter_hour.c.campaign_id
     )
     return [
         Finding(
@@ -44,6 +50,14 @@ def compare_sums(session: Session) -> list[Finding]:
         )
         for petition, seats, hours in _differences(
             session, _petition_tally, _petition_tally.c.confirmed, by_hour
+        )
+    ] + [
+        Finding(
+            f"Campaign {campaign}: its seats sum up to {seats} letters, its hours to {hours}.",
+            code="letter_sums_differ",
+        )
+        for campaign, seats, hours in _differences(
+            session, _letter_tally, _letter_tally.c.sent, letters
         )
     ]
 
@@ -69,6 +83,14 @@ def recount(session: Session, *, report: Callable[[str], None]) -> list[Finding]
             code="tally_letters_differ",
         )
         for campaign, motion, seat, tally, sent in wrong_letters(session)
+    ]
+    findings += [
+        Finding(
+            f"Campaign {campaign}, the hour from {hour:%Y-%m-%d %H:%M} UTC: the count is {count}, "
+            f"the letters are {sent}.",
+            code="letter_hours_differ",
+        )
+        for campaign, hour, count, sent in wrong_letter_hours(session)
     ]
     return findings
 
@@ -96,6 +118,17 @@ def wrong_letters(session: Session) -> list[tuple[UUID, int, str, int, int]]:
         sa.select(*key, sa.func.count()).where(_letter.c.state == LetterState.SENT).group_by(*key)
     )
     return _differences(session, _letter_tally, _letter_tally.c.sent, sent)
+
+
+def wrong_letter_hours(session: Session) -> list[tuple[UUID, datetime, int, int]]:
+    """Returns campaign, hour, count and letters where an hour's count differs from its letters."""
+    hour = HourOf(_letter.c.sent_at)
+    counts = (
+        sa.select(_letter.c.campaign_id, hour.label("hour"), sa.func.count())
+        .where(_letter.c.state == LetterState.SENT, _letter.c.sent_at.is_not(None))
+        .group_by(_letter.c.campaign_id, hour)
+    )
+    return _differences(session, _letter_hour, _letter_hour.c.sent, counts)
 
 
 def _differences(

@@ -7,24 +7,22 @@ Codes are those of constituencies, 'unknown' or 'overseas'.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from models import LetterTally, PetitionHour, PetitionTally
+from models import LetterHour, LetterTally, PetitionHour, PetitionTally
 from models.base import table_of
 from services.database.engine import increment
 
 _petition_tally = table_of(PetitionTally)
 _petition_hour = table_of(PetitionHour)
 _letter_tally = table_of(LetterTally)
-_LETTER_KEY = ["campaign_id", "motion_key", "constituency_code"]
-_OF_MOTION = ("motion_id",)
-NO_MOTION = 0
-"""The `motion_key` of letters from when their campaign had no motion."""
+_letter_hour = table_of(LetterHour)
+_LETTER_KEY = ["campaign_id", "motion_id", "constituency_code"]
 
 
 def count_signatures(
@@ -77,20 +75,36 @@ def _subtract_signatures(session: Session, petition_id: UUID, code: str, count: 
     )
 
 
-def add_letter(session: Session, campaign_id: UUID, motion_id: int | None, code: str) -> None:
+def add_letter(
+    session: Session, campaign_id: UUID, motion_id: int, code: str, *, sent_at: datetime
+) -> None:
     """Adds one sent letter."""
-    add_letters(session, {(campaign_id, motion_id, code): 1})
+    add_letters(session, [(campaign_id, motion_id, code, sent_at)])
 
 
-def add_letters(session: Session, counts: Mapping[tuple[UUID, int | None, str], int]) -> None:
-    """Adds sent letters, given by campaign, motion (None: without one) and constituency."""
-    rows = [_letter_row(key, sent=sent) for key, sent in counts.items()]
-    rows.sort(key=lambda row: tuple(row[name] for name in _LETTER_KEY))
-    increment(session, _letter_tally, rows, key=_LETTER_KEY, kept=_OF_MOTION)
+def add_letters(session: Session, sent: Iterable[tuple[UUID, int, str, datetime]]) -> None:
+    """Adds sent letters, given by campaign, motion, constituency and the time at which they went.
+
+    Each counts in the hour of that time.
+    """
+    by_seat: Counter[tuple[UUID, int, str]] = Counter()
+    by_hour: Counter[tuple[UUID, datetime]] = Counter()
+    for campaign_id, motion_id, code, sent_at in sent:
+        by_seat[campaign_id, motion_id, code] += 1
+        by_hour[campaign_id, _hour_of(sent_at)] += 1
+    seats = [_letter_row(key, sent=count) for key, count in sorted(by_seat.items())]
+    increment(session, _letter_tally, seats, key=_LETTER_KEY)
+    hours: list[dict[str, Any]] = [
+        {"campaign_id": campaign_id, "hour": hour, "sent": count}
+        for (campaign_id, hour), count in sorted(by_hour.items())
+    ]
+    increment(session, _letter_hour, hours, key=["campaign_id", "hour"])
 
 
-def remove_letter(session: Session, campaign_id: UUID, motion_id: int | None, code: str) -> None:
-    """Subtracts one sent letter that bounced."""
+def remove_letter(
+    session: Session, campaign_id: UUID, motion_id: int, code: str, *, sent_at: datetime
+) -> None:
+    """Subtracts one sent letter that bounced, also from the hour in which it went."""
     session.connection().execute(
         sa.update(_letter_tally)
         .where(
@@ -99,6 +113,11 @@ def remove_letter(session: Session, campaign_id: UUID, motion_id: int | None, co
             _letter_tally.c.constituency_code == code,
         )
         .values(sent=_letter_tally.c.sent - 1)
+    )
+    session.connection().execute(
+        sa.update(_letter_hour)
+        .where(_letter_hour.c.campaign_id == campaign_id, _letter_hour.c.hour == _hour_of(sent_at))
+        .values(sent=_letter_hour.c.sent - 1)
     )
 
 
@@ -122,11 +141,14 @@ def _letter_row(
     return dict(zip(_LETTER_KEY, values, strict=True)) | counts
 
 
+def _hour_of(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
 def _add_to_hour(session: Session, changes: Mapping[Any, int], now: datetime) -> None:
     """`changes` are by petition's id, in the order of the ids."""
-    hour = now.replace(minute=0, second=0, microsecond=0)
     rows = [
-        {"petition_id": petition_id, "hour": hour, "change": change}
+        {"petition_id": petition_id, "hour": _hour_of(now), "change": change}
         for petition_id, change in changes.items()
     ]
     increment(session, _petition_hour, rows, key=["petition_id", "hour"])

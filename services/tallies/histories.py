@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
-from models import Campaign, Letter, LetterState, Petition, PetitionHour
+from models import Campaign, LetterHour, Petition, PetitionHour
 from services.campaigns import campaigns
 from services.common.times import LONDON, begin_of_day, end_of_day, today
 from services.errors import Invalid
@@ -98,8 +98,8 @@ def of_campaign(
     motion = campaigns.motion_of(session, campaign.id)
     events = tally_events.of_motion(session, motion) if motion else []
     names = _running_total(changes.changes)
-    signatures = _running_total(_signature_changes(session, campaign.id, now))
-    letters = _running_total(Change(at, 1) for at in _letter_times(session, campaign.id))
+    signatures = _running_total(_at_their_ends(_signature_hours(session, campaign.id), now))
+    letters = _running_total(_at_their_ends(_letter_hours(session, campaign.id), now))
     points = tuple(
         Point(
             at=moment,
@@ -143,7 +143,7 @@ def by_day(
     totals = _running_total(names.changes)
     begins, ends = begin_of_day(first), end_of_day(last)
     signatures = _signature_hours(session, campaign.id, begins, ends)
-    letters = _letter_times(session, campaign.id, begins, ends)
+    letters = _letter_hours(session, campaign.id, begins, ends)
     return DailyHistory(
         days=days,
         # What happens at midnight belongs to the day that begins.
@@ -151,7 +151,7 @@ def by_day(
             _total_at(totals, min(end_of_day(day) - timedelta.resolution, now)) for day in days
         ),
         signatures_a_day=_sums(days, signatures),
-        letters_a_day=_sums(days, ((at, 1) for at in letters)),
+        letters_a_day=_sums(days, letters),
     )
 
 
@@ -188,10 +188,9 @@ def _next(moment: datetime, every: Interval) -> datetime:
     return begin_of_day(day + timedelta(days=days)).astimezone(moment.tzinfo)
 
 
-def _signature_changes(session: Session, campaign_id: UUID, now: datetime) -> list[Change]:
-    """Counts an hour's signatures from its end, or from now, since only the hour is stored."""
+def _at_their_ends(hours: Iterable[tuple[datetime, int]], now: datetime) -> list[Change]:
+    """Counts what happened in an hour from its end, or from now, since only the hour is stored."""
     an_hour = timedelta(hours=1)
-    hours = _signature_hours(session, campaign_id)
     return [Change(min(hour + an_hour, now), step) for hour, step in hours]
 
 
@@ -217,19 +216,20 @@ def _signature_hours(
     return [(at, int(step)) for at, step in session.exec(statement)]
 
 
-def _letter_times(
+def _letter_hours(
     session: Session,
     campaign_id: UUID,
     begins: datetime | None = None,
     ends: datetime | None = None,
-) -> list[datetime]:
-    sent_at = col(Letter.sent_at)
-    statement = select(Letter.sent_at).where(
-        Letter.campaign_id == campaign_id, Letter.state == LetterState.SENT
+) -> list[tuple[datetime, int]]:
+    """Returns the hours in which letters went, and how many; bounds as of `_signature_hours`."""
+    hour = col(LetterHour.hour)
+    statement = select(LetterHour.hour, LetterHour.sent).where(
+        LetterHour.campaign_id == campaign_id
     )
     if begins is not None and ends is not None:
-        statement = statement.where(sent_at >= begins, sent_at < ends)
-    return [moment for moment in session.exec(statement) if moment is not None]
+        statement = statement.where(hour >= begins, hour < ends)
+    return list(session.exec(statement))
 
 
 def _sums(days: tuple[date, ...], steps: Iterable[tuple[datetime, int]]) -> tuple[int, ...]:

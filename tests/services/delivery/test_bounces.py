@@ -39,7 +39,7 @@ from services.delivery import bounces
 from services.delivery.bounces import ReportHandling
 from services.mail import dead_addresses, delivery_reports
 from services.mail.couriers import SmtpCourier
-from services.operations import checks
+from services.operations import checks, recounts
 from services.signatures.recording import SignatureRequest
 from services.submissions import sorting
 from tests.support import signatures
@@ -157,6 +157,7 @@ def letter_of(lobby: Lobby, message: OutboxMessage) -> Letter:
 def tally_and_letters(lobby: Lobby) -> tuple[int, int]:
     """Returns the sent letters by the tally and by their states; the two must be equal."""
     with lobby.database.read() as session:
+        assert recounts.wrong_letter_hours(session) == []
         counted = sum(row.sent for row in session.exec(select(LetterTally)))
         real = session.exec(select(Letter.id).where(Letter.state == LetterState.SENT))
         return counted, len(real.all())

@@ -26,6 +26,7 @@ from services.campaigns import campaigns
 from services.demonstration import invented_campaign
 from services.letters import letter_states
 from services.mail import outbox
+from services.operations import recounts
 from services.organisations import organisations
 from tests.support.common import CAMPAIGN, Clock, token_in
 from tests.support.keys import key_for, others_key
@@ -109,6 +110,7 @@ def sketches(lobby: Lobby, letter_id: UUID) -> list[LetterSketch]:
 
 def sent_in_tally(lobby: Lobby) -> int:
     with lobby.database.read() as session:
+        assert recounts.wrong_letter_hours(session) == []
         return sum(row.sent for row in session.exec(select(LetterTally)))
 
 

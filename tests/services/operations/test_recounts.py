@@ -1,24 +1,27 @@
 """Tests recounts: tallies compared with the rows that they count, and sums with each other."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from models import LetterTally, PetitionHour, PetitionTally, Signature, SignatureState
+from models import LetterHour, LetterTally, PetitionHour, PetitionTally, Signature, SignatureState
 from models.base import table_of
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.operations import checks, recounts
 from services.signatures import confirming, recording, signature_states
 from services.signatures.recording import SignatureRequest
+from services.tallies import counts
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, Clock
 
 _petition_tally, _letter_tally = table_of(PetitionTally), table_of(LetterTally)
 _signature, _hour = table_of(Signature), table_of(PetitionHour)
+_letter_hour = table_of(LetterHour)
 EDINBURGH, NOWHERE = "S14000078", "E99999999"
 
 
@@ -44,6 +47,7 @@ def recount_findings(lobby: Lobby) -> list[str]:
 def test_the_demonstration_adds_up(lobby: Lobby) -> None:
     assert read(lobby, recounts.wrong_signatures) == []
     assert read(lobby, recounts.wrong_letters) == []
+    assert read(lobby, recounts.wrong_letter_hours) == []
     assert sum_findings(lobby) == recount_findings(lobby) == []
 
 
@@ -105,6 +109,46 @@ def test_a_letter_too_many_and_one_too_few_are_told(lobby: Lobby) -> None:
         (campaign, second, -1),
     ]
     assert len(recount_findings(lobby)) == 2
+
+
+def test_an_hour_of_letters_that_is_wrong_is_told(lobby: Lobby) -> None:
+    with lobby.database.read() as session:
+        hours = session.connection().execute(sa.select(_letter_hour.c.hour)).scalars().all()
+        campaign = campaigns.public(session, CAMPAIGN).id
+    hour = min(hours)
+    statement = sa.update(_letter_hour).where(_letter_hour.c.hour == hour)
+    assert change(lobby, statement.values(sent=_letter_hour.c.sent + 2)) == 1
+    ((of, at, count, letters),) = read(lobby, recounts.wrong_letter_hours)
+    assert (of, at, count - letters) == (campaign, hour, 2)
+    assert "its seats sum up to" in sum_findings(lobby)[0]
+    assert change(lobby, sa.delete(_letter_hour)) == len(hours)
+    assert len(read(lobby, recounts.wrong_letter_hours)) == len(hours)
+    codes = [finding.code for finding in checks.run(lobby, recounting=lambda _text: None)]
+    assert codes.count("letter_hours_differ") == len(hours)
+    assert codes.count("letter_sums_differ") == 1
+
+
+def test_letters_count_in_the_hours_in_which_they_went(lobby: Lobby) -> None:
+    with lobby.database.read() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+        motion = campaigns.motion_of(session, campaign.id)
+        before = {row.hour: row.sent for row in session.exec(select(LetterHour))}
+    assert motion
+    first = datetime(2026, 6, 20, 9, 59, 59, 999999, tzinfo=UTC)
+    second = datetime(2026, 6, 20, 12, 30, tzinfo=timezone(timedelta(hours=2)))
+    where = (campaign.id, motion.id, EDINBURGH)
+    with lobby.database.write() as session:
+        counts.add_letters(session, [(*where, first), (*where, second), (*where, second)])
+        counts.add_letter(session, *where, sent_at=first)
+        counts.remove_letter(session, *where, sent_at=second)
+    with lobby.database.read() as session:
+        after = {row.hour: row.sent for row in session.exec(select(LetterHour))}
+    changes = {hour: sent - before.get(hour, 0) for hour, sent in after.items()}
+    assert {hour: step for hour, step in changes.items() if step} == {
+        datetime(2026, 6, 20, 9, tzinfo=UTC): 2,
+        datetime(2026, 6, 20, 10, tzinfo=UTC): 1,
+    }
+    assert sum_findings(lobby) == []
 
 
 def test_letters_that_were_opened_elsewhere_are_no_difference(lobby: Lobby) -> None:
