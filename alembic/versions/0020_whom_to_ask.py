@@ -1,6 +1,7 @@
 """Adds contacts, notes and answers of members, the map, alerts, goals, and moments of names.
 
-Letters get counts by hour. On the way down all of this goes; digests that wait are deleted.
+Letters get counts by hour, and imported signatures count in the hour in which they were given. On
+the way down all of this goes; digests that wait are deleted.
 """
 
 from collections.abc import Sequence
@@ -54,6 +55,7 @@ def upgrade() -> None:
     _create_map()
     _create_alerts()
     _count_letters_by_hour()
+    _move_imports("confirmed_at", "signed_at")
     op.drop_index("ix_letter_campaign_id_state_sent_at", "letter")
     op.create_index(
         "ix_letter_campaign_id_state_sent_at_member_id", "letter", [*LETTER_COLUMNS, "member_id"]
@@ -64,6 +66,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     # What the older program does not know cannot be kept.
     op.execute(f"DELETE FROM outbox_message WHERE kind = '{NEW_MESSAGE}'")  # noqa: S608 - fixed
+    _move_imports("signed_at", "confirmed_at")
     _change_kinds(OLD_MESSAGES)
     op.drop_index("ix_letter_campaign_id_state_sent_at_member_id", "letter")
     op.create_index("ix_letter_campaign_id_state_sent_at", "letter", LETTER_COLUMNS)
@@ -200,16 +203,42 @@ def _count_letters_by_hour() -> None:
         _reference("letter_hour", "campaign_id", "campaign"),
         sa.PrimaryKeyConstraint("campaign_id", "hour", name="pk_letter_hour"),
     )
-    is_sqlite = op.get_bind().dialect.name == "sqlite"
-    hour = (
-        "strftime('%Y-%m-%d %H:00:00.000000', sent_at)"
-        if is_sqlite
-        else "date_trunc('hour', sent_at, 'UTC')"
-    )
+    hour = _hour_of("sent_at")
     op.execute(
         "INSERT INTO letter_hour (campaign_id, hour, sent) "  # noqa: S608 - two fixed texts
         f"SELECT campaign_id, {hour}, count(*) FROM letter "
         f"WHERE state = 'sent' AND sent_at IS NOT NULL GROUP BY campaign_id, {hour}"
+    )
+
+
+def _move_imports(before: str, after: str) -> None:
+    """Moves signatures that an importer vouches for between the hours of two of their times.
+
+    Those that their signers have confirmed since stay: of them it is not known which time of
+    theirs was counted. The sums of the petitions stay as they are.
+    """
+    imports = (
+        "FROM signature WHERE provenance IS NOT NULL AND NOT confirmed_by_signer "
+        "AND confirmed_at IS NOT NULL"
+    )
+    op.execute(
+        "INSERT INTO petition_hour (petition_id, hour, change) "  # noqa: S608 - fixed texts
+        "SELECT petition_id, hour, sum(step) FROM ("
+        f"SELECT petition_id, {_hour_of(after)} AS hour, 1 AS step {imports} UNION ALL "
+        f"SELECT petition_id, {_hour_of(before)} AS hour, -1 AS step {imports}) AS moves "
+        "WHERE true GROUP BY petition_id, hour HAVING sum(step) <> 0 "
+        "ON CONFLICT (petition_id, hour) "
+        "DO UPDATE SET change = petition_hour.change + excluded.change"
+    )
+    op.execute("DELETE FROM petition_hour WHERE change = 0")
+
+
+def _hour_of(column: str) -> str:
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    return (
+        f"strftime('%Y-%m-%d %H:00:00.000000', {column})"
+        if is_sqlite
+        else f"date_trunc('hour', {column}, 'UTC')"
     )
 
 

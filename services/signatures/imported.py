@@ -154,8 +154,10 @@ def _columns(imports: Sequence[_Import], now: datetime) -> dict[str, list[Any]]:
 
 
 def _count(session: Session, counted: Sequence[_Import], now: datetime) -> None:
-    by_seat = ((each.entry.petition.id, each.entry.code) for each in counted)
-    counts.count_signatures(session, by_seat, now=now)
+    given = (
+        (each.entry.petition.id, each.entry.code, each.origin.signed_at or now) for each in counted
+    )
+    counts.count_given_signatures(session, given)
     facts = [
         SignatureFact(
             each.signature_id, each.entry.petition.id, each.entry.code, each.origin.signed_at or now

@@ -33,21 +33,32 @@ def count_signatures(
     Each signature is a petition's id in hex digits and a constituency's code.
     """
     by_constituency = Counter(confirmed)
-    rows: list[dict[str, Any]] = [
-        {"petition_id": petition_id, "constituency_code": code, "confirmed": count}
-        for (petition_id, code), count in sorted(by_constituency.items())
-    ]
-    increment(session, _petition_tally, rows, key=["petition_id", "constituency_code"])
-    by_petition: Counter[str] = Counter()
-    for row in rows:
-        by_petition[row["petition_id"]] += row["confirmed"]
-    _add_to_hour(session, by_petition, now)
+    _add_to_seats(session, by_constituency)
+    hour = _hour_of(now)
+    by_hour: Counter[tuple[str, datetime]] = Counter()
+    for (petition_id, _), count in by_constituency.items():
+        by_hour[petition_id, hour] += count
+    _add_to_hours(session, by_hour)
+
+
+def count_given_signatures(
+    session: Session, confirmed: Iterable[tuple[str, str, datetime]]
+) -> None:
+    """Adds confirmed signatures like `count_signatures`, each in the hour in which it was given.
+
+    Each is a petition's id in hex digits, a constituency's code, and the time.
+    """
+    signatures = list(confirmed)
+    _add_to_seats(session, Counter((petition_id, code) for petition_id, code, _ in signatures))
+    _add_to_hours(
+        session, Counter((petition_id, _hour_of(at)) for petition_id, _, at in signatures)
+    )
 
 
 def remove_signature(session: Session, petition_id: UUID, code: str, *, now: datetime) -> None:
     """Subtracts one confirmed signature."""
     _subtract_signatures(session, petition_id, code, 1)
-    _add_to_hour(session, {petition_id: -1}, now)
+    _add_to_hours(session, {(petition_id.hex, _hour_of(now)): -1})
 
 
 def move_signatures(session: Session, changes: Mapping[tuple[UUID, str], int]) -> None:
@@ -145,10 +156,17 @@ def _hour_of(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _add_to_hour(session: Session, changes: Mapping[Any, int], now: datetime) -> None:
-    """`changes` are by petition's id, in the order of the ids."""
+def _add_to_seats(session: Session, counts: Mapping[tuple[str, str], int]) -> None:
     rows = [
-        {"petition_id": petition_id, "hour": _hour_of(now), "change": change}
-        for petition_id, change in changes.items()
+        {"petition_id": petition_id, "constituency_code": code, "confirmed": count}
+        for (petition_id, code), count in sorted(counts.items())
+    ]
+    increment(session, _petition_tally, rows, key=["petition_id", "constituency_code"])
+
+
+def _add_to_hours(session: Session, changes: Mapping[tuple[str, datetime], int]) -> None:
+    rows = [
+        {"petition_id": petition_id, "hour": hour, "change": change}
+        for (petition_id, hour), change in sorted(changes.items())
     ]
     increment(session, _petition_hour, rows, key=["petition_id", "hour"])

@@ -7,6 +7,7 @@ import pytest
 
 from models import MotionEvent, MotionEventKind, MotionSignatory
 from services.assembly import Lobby
+from services.database import engine
 from services.parliament import motion_history, motions
 from services.parliament.official import motions_api
 from services.parliament_sync import motion_sync
@@ -208,3 +209,18 @@ def test_of_a_repeated_member_the_first_moment_of_the_first_day_counts(lobby: Lo
     (event,) = events_of(lobby, SIGNED)
     assert event.happened_at == utc(2026, 6, 2, 15)
     assert event.seen_at - event.happened_at > timedelta(days=1)
+
+
+def test_the_first_request_after_the_upgrade_is_not_conditional(lobby: Lobby) -> None:
+    """Otherwise an answer that nothing has changed would leave the moments missing."""
+    parsed = motions_api.read_answer(answer(sponsor(1, 1)), MOTION)
+    validators = motions_api.Validators('"1"', "Tue, 30 Jun 2026 10:00:00 GMT")
+    with lobby.database.write() as session:
+        motion_sync.apply_answer(session, parsed, validators=validators, now=lobby.clock())
+        assert motion_sync.validators_of(session, MOTION) == validators
+    engine.migrate(lobby.database, "0019")
+    engine.migrate(lobby.database)
+    with lobby.database.read() as session:
+        assert motion_sync.validators_of(session, MOTION) == motions_api.NO_VALIDATORS
+    follow(lobby, sponsor(1, 1))
+    assert names_of(lobby)[1].signed_at == utc(2026, 6, 2, 9, 15, 0, 500000)
