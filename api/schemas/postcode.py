@@ -3,6 +3,7 @@
 from api.schemas.fields import Answer
 from models import Constituency, Member
 from models.postcode import PostcodeStatus
+from services.tallies.seat_rows import SeatConstituency, SeatMember
 
 
 class ConstituencyAnswer(Answer):
@@ -32,12 +33,16 @@ class PostcodeAnswer(Answer):
     member: MemberAnswer | None
 
 
-def constituency_answer(constituency: Constituency | None) -> ConstituencyAnswer | None:
+def constituency_answer(
+    constituency: Constituency | SeatConstituency | None,
+) -> ConstituencyAnswer | None:
     """Converts a constituency. Returns None if it is unknown or overseas."""
     return ConstituencyAnswer.model_validate(constituency) if constituency else None
 
 
-def member_answer(member: Member | None, constituency: Constituency | None) -> MemberAnswer | None:
+def member_answer(
+    member: Member | SeatMember | None, constituency: Constituency | SeatConstituency | None
+) -> MemberAnswer | None:
     """Converts an MP. Returns None if the seat is vacant or unknown."""
     if member is None or constituency is None:
         return None

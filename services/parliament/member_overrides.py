@@ -63,13 +63,13 @@ def in_force(
     *,
     organisation_id: UUID | None,
     campaign_id: UUID | None,
-    member_ids: Iterable[int],
+    member_ids: Iterable[int] | None = None,
     today: date,
 ) -> dict[int, list[MemberOverride]]:
     """Returns the overrides in force today by member, in the order in which they began.
 
-    They are an organisation's overrides for all its campaigns and those for `campaign_id`. An
-    override counts only if it began in the membership that is open today.
+    They are an organisation's overrides for all its campaigns and those for `campaign_id`, on
+    `member_ids` if given. An override counts only if it began in the membership that is open today.
     """
     campaign = col(MemberOverride.campaign_id)
     statement = (
@@ -78,13 +78,14 @@ def in_force(
         .where(
             MemberOverride.organisation_id == organisation_id,
             sa.or_(campaign.is_(None), campaign == campaign_id),
-            col(MemberOverride.member_id).in_(list(member_ids)),
             *_is_valid_on(MemberOverride, today),
             *_is_valid_on(Membership, today),
             col(Membership.starts_on) <= col(MemberOverride.starts_on),
         )
         .order_by(col(MemberOverride.starts_on), col(MemberOverride.id))
     )
+    if member_ids is not None:
+        statement = statement.where(col(MemberOverride.member_id).in_(list(member_ids)))
     overrides: defaultdict[int, list[MemberOverride]] = defaultdict(list)
     for row in session.exec(statement):
         overrides[row.member_id].append(row)

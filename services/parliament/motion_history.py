@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from models import Motion, MotionEvent, MotionEventKind, MotionSignatory, MotionStatus
 from services.parliament.official.motions_api import PublishedMotion
-from services.parliament.standing import Position, Standing, position_of
+from services.parliament.standing import NOT_SIGNED, Position, Standing
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
@@ -55,7 +55,7 @@ def changes_of_names(
     """Returns the changes between two sets of positions by member, in the order of their times."""
     changes = []
     for member_id, new_position in after.items():
-        old_position = before.get(member_id, position_of(()))
+        old_position = before.get(member_id, NOT_SIGNED)
         change = _change_of_name(old_position, new_position, member_id, today)
         if change is not None:
             changes.append(change)

@@ -5,6 +5,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
+from typing import Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,7 +22,14 @@ from models import (
     Organisation,
     ParliamentSession,
 )
-from services.parliament.standing import Position, position_of
+from services.parliament.standing import NameRow, Position, position_of
+
+
+class MemberNameRow(NameRow, Protocol):
+    """A row of `motion_signatory` with its member."""
+
+    @property
+    def member_id(self) -> int: ...
 
 
 def signatories(session: Session, motion_id: int) -> list[MotionSignatory]:
@@ -35,9 +43,9 @@ def live_count(rows: Iterable[MotionSignatory]) -> int:
     return len({row.member_id for row in rows if not row.is_withdrawn})
 
 
-def by_member(rows: Iterable[MotionSignatory]) -> dict[int, Position]:
+def by_member(rows: Iterable[MemberNameRow]) -> dict[int, Position]:
     """Returns the position of each member with a row, withdrawn or not. `rows` are one motion's."""
-    grouped: dict[int, list[MotionSignatory]] = {}
+    grouped: dict[int, list[MemberNameRow]] = {}
     for row in rows:
         grouped.setdefault(row.member_id, []).append(row)
     return {member_id: position_of(group) for member_id, group in grouped.items()}
@@ -52,7 +60,8 @@ def positions(
     statement = select(MotionSignatory).where(
         MotionSignatory.motion_id == motion_id, col(MotionSignatory.member_id).in_(member_ids)
     )
-    return by_member(session.exec(statement))
+    rows = session.exec(statement).all()
+    return by_member(rows)
 
 
 def signed_earlier(
@@ -83,7 +92,8 @@ def position_of_member(session: Session, motion_id: int, member_id: int) -> Posi
     statement = select(MotionSignatory).where(
         MotionSignatory.motion_id == motion_id, MotionSignatory.member_id == member_id
     )
-    return position_of(session.exec(statement))
+    rows = session.exec(statement).all()
+    return position_of(rows)
 
 
 def published_ids(session: Session) -> list[int]:

@@ -24,11 +24,11 @@ from models import (
 from models.base import table_of
 from services.parliament import member_overrides
 from services.parliament.standing import (
+    NOT_SIGNED,
     Eligibility,
     Position,
     Standing,
     eligibility_of,
-    position_of,
 )
 
 _seat_table, _membership_table = table_of(Constituency), table_of(Membership)
@@ -56,7 +56,23 @@ class Seat:
     @property
     def refuses(self) -> bool:
         """Returns whether an organiser recorded that the member signs no motions at all."""
-        return any(note.kind is OverrideKind.REFUSES for note in self.notes)
+        return is_refusal_noted(self.notes)
+
+
+def is_refusal_noted(notes: Iterable[MemberOverride]) -> bool:
+    """Returns whether an organiser recorded that the member signs no motions at all."""
+    return any(note.kind is OverrideKind.REFUSES for note in notes)
+
+
+def held_or_noted(
+    offices: Iterable[OfficeKind], notes: Iterable[MemberOverride]
+) -> frozenset[OfficeKind]:
+    """Adds to a member's offices the one of a PPS, if an organiser recorded it.
+
+    No official source names every PPS.
+    """
+    is_pps = any(note.kind is OverrideKind.PPS for note in notes)
+    return frozenset(offices) | {OfficeKind.PPS} if is_pps else frozenset(offices)
 
 
 def all_seats(
@@ -121,8 +137,7 @@ def members_today(session: Session, today: date) -> list[tuple[int, str]]:
 
 def seat_position(seat: Seat, positions: dict[int, Position]) -> Position:
     """Returns the position of a seat's member on a motion; a vacant seat has not signed."""
-    not_signed = position_of(())
-    return positions.get(seat.member.id, not_signed) if seat.member else not_signed
+    return positions.get(seat.member.id, NOT_SIGNED) if seat.member else NOT_SIGNED
 
 
 def seat_eligibility(seat: Seat, standing: Standing) -> Eligibility:
@@ -168,9 +183,7 @@ def _seat(
     offices: set[OfficeKind],
     notes: list[MemberOverride],
 ) -> Seat:
-    # No official source names every PPS, so organisers can record one.
-    recorded = {OfficeKind.PPS} if any(note.kind is OverrideKind.PPS for note in notes) else set()
-    return Seat(constituency, member, frozenset(offices | recorded), tuple(notes))
+    return Seat(constituency, member, held_or_noted(offices, notes), tuple(notes))
 
 
 def _is_valid_on(

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Protocol
 
-from models import MotionSignatory, OfficeKind
+from models import OfficeKind
 
 SPONSORS = 6
 ABSTENTIONIST_PARTIES = frozenset({"Sinn Féin"})
@@ -70,7 +71,29 @@ class Position:
     withdrawn_at: datetime | None = None
 
 
-def position_of(rows: Iterable[MotionSignatory]) -> Position:
+NOT_SIGNED = Position(Standing.NOT_SIGNED)
+
+
+class NameRow(Protocol):
+    """A row of `motion_signatory`, as a model or as its columns."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def sponsoring_order(self) -> int | None: ...
+    @property
+    def signed_on(self) -> date: ...
+    @property
+    def signed_at(self) -> datetime | None: ...
+    @property
+    def is_withdrawn(self) -> bool: ...
+    @property
+    def withdrawn_on(self) -> date | None: ...
+    @property
+    def withdrawn_at(self) -> datetime | None: ...
+
+
+def position_of(rows: Iterable[NameRow]) -> Position:
     """Returns the position that one member's rows on one motion amount to.
 
     Parliament sometimes repeats a member: the highest role, the first day and its first moment
@@ -79,7 +102,11 @@ def position_of(rows: Iterable[MotionSignatory]) -> Position:
     rows = list(rows)
     live = [row for row in rows if not row.is_withdrawn]
     if not live:
-        return _withdrawn(rows) if rows else Position(Standing.NOT_SIGNED)
+        return _withdrawn(rows) if rows else NOT_SIGNED
+    if len(live) == 1:  # nearly always, and much faster
+        (row,) = live
+        role = _role(row.sponsoring_order)
+        return Position(Standing.SIGNED, role, row.signed_on, signed_at=row.signed_at)
     best = min(live, key=lambda row: (row.sponsoring_order or SPONSORS + 1, row.id))
     first_day = min(row.signed_on for row in live)
     moments = [row.signed_at for row in live if row.signed_on == first_day and row.signed_at]
@@ -91,7 +118,7 @@ def position_of(rows: Iterable[MotionSignatory]) -> Position:
     )
 
 
-def _withdrawn(rows: list[MotionSignatory]) -> Position:
+def _withdrawn(rows: list[NameRow]) -> Position:
     last_day = max((row.withdrawn_on for row in rows if row.withdrawn_on), default=None)
     moments = [row.withdrawn_at for row in rows if row.withdrawn_on == last_day]
     return Position(

@@ -10,25 +10,57 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session, col, func, select
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
 from models import (
     Campaign,
+    CampaignMotion,
     LetterTally,
-    Member,
     MemberOverride,
     Motion,
     OfficeKind,
+    ParliamentSession,
     Petition,
     PetitionTally,
 )
-from models.constituency import OVERSEAS, Constituency
-from services.campaigns import campaigns, member_replies
+from models.constituency import OVERSEAS
+from services.campaigns import member_replies
 from services.campaigns.member_replies import VerifiedReply
 from services.errors import Invalid
-from services.parliament import motions, parties, seats
-from services.parliament.standing import Eligibility, Position, Role, Standing, StatedIntent
-from services.tallies import counts
+from services.parliament import parties, seats
+from services.parliament.standing import (
+    NOT_SIGNED,
+    Eligibility,
+    Position,
+    Role,
+    Standing,
+    StatedIntent,
+    eligibility_of,
+)
+from services.tallies import seat_rows
+from services.tallies.seat_rows import SeatConstituency, SeatMember, SeatRow
+
+# Built once: building them costs more than running them.
+_CAMPAIGN: sa.BindParameter[UUID] = sa.bindparam("campaign_id", type_=sa.Uuid)
+_MOTION = (
+    sa.select(Motion, col(ParliamentSession.name))
+    .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
+    .outerjoin(ParliamentSession, col(ParliamentSession.id) == col(Motion.parliament_session_id))
+    .where(col(CampaignMotion.campaign_id) == _CAMPAIGN, col(CampaignMotion.is_current))
+)
+_SIGNATURES = (
+    sa.select(col(PetitionTally.constituency_code), sa.func.sum(col(PetitionTally.confirmed)))
+    .join(Petition, col(Petition.id) == PetitionTally.petition_id)
+    .where(col(Petition.campaign_id) == _CAMPAIGN)
+    .group_by(col(PetitionTally.constituency_code))
+)
+_LETTERS = sa.select(
+    col(LetterTally.constituency_code), col(LetterTally.sent), col(LetterTally.opened)
+).where(
+    col(LetterTally.campaign_id) == _CAMPAIGN,
+    col(LetterTally.motion_id) == sa.bindparam("motion_id"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +72,8 @@ class TallyRow:
     override on what they said; `said` follows from the later of the two.
     """
 
-    constituency: Constituency
-    member: Member | None
+    constituency: SeatConstituency
+    member: SeatMember | None
     standing: Standing
     role: Role | None
     signed_on: date | None
@@ -165,17 +197,16 @@ def per_1000(signatures: int, electorate: int | None) -> float | None:
 
 def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally:
     """Returns the tally of a campaign, in a fixed number of statements."""
-    motion = campaigns.motion_of(session, campaign.id)
-    positions = motions.positions(session, motion.id) if motion else {}
+    motion, parliament_session = _motion(session, campaign.id)
+    positions, earlier = seat_rows.names(session, campaign.id)
     signatures = _signatures(session, campaign.id)
     letters = _letters(session, campaign.id, motion.id if motion else None)
-    all_seats = seats.all_seats(
+    all_seats = seat_rows.all_seats(
         session,
         today=now.date(),
         organisation_id=campaign.organisation_id,
         campaign_id=campaign.id,
     )
-    earlier = motions.signed_earlier(session, campaign.id)
     replies = member_replies.latest_verified(session, campaign.id)
     rows = tuple(_row(seat, positions, signatures, letters, earlier, replies) for seat in all_seats)
     standings = [position.standing for position in positions.values()]
@@ -183,7 +214,7 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
     return Tally(
         as_of=now,
         motion=motion,
-        parliament_session=motions.session_name(session, motion) if motion else None,
+        parliament_session=parliament_session,
         total=len(rows),
         seats_filled=sum(row.member is not None for row in rows),
         can_sign=sum(row.eligibility is Eligibility.CAN_SIGN for row in rows),
@@ -197,6 +228,16 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
         letters_opened=sum(opened for _, opened in letters.values()),
         rows=rows,
     )
+
+
+def _note_of_campaign(notes: Sequence[MemberOverride]) -> MemberOverride | None:
+    return next((note for note in reversed(notes) if note.kind.is_of_campaign), None)
+
+
+def _motion(session: Session, campaign_id: UUID) -> tuple[Motion | None, str | None]:
+    """Returns the current motion and the name of its session of Parliament."""
+    found = session.execute(_MOTION, {"campaign_id": campaign_id}).first()
+    return (found[0], found[1]) if found else (None, None)
 
 
 def _is_same(wanted: str | None, value: str | None) -> bool:
@@ -224,50 +265,49 @@ def _plain(text: str) -> str:
 
 
 def _signatures(session: Session, campaign_id: UUID) -> dict[str, int]:
-    statement = (
-        select(PetitionTally.constituency_code, func.sum(PetitionTally.confirmed))
-        .join(Petition, col(Petition.id) == PetitionTally.petition_id)
-        .where(Petition.campaign_id == campaign_id)
-        .group_by(col(PetitionTally.constituency_code))
-    )
-    return {code: int(total) for code, total in session.exec(statement)}
+    rows = session.connection().execute(_SIGNATURES, {"campaign_id": campaign_id}).all()
+    return {code: int(total) for code, total in rows}
 
 
 def _letters(
     session: Session, campaign_id: UUID, motion_id: int | None
 ) -> dict[str, tuple[int, int]]:
-    statement = select(LetterTally).where(
-        LetterTally.campaign_id == campaign_id,
-        LetterTally.motion_key == counts.motion_key(motion_id),
-    )
-    return {row.constituency_code: (row.sent, row.opened) for row in session.exec(statement)}
+    values = {"campaign_id": campaign_id, "motion_id": motion_id}
+    rows = session.connection().execute(_LETTERS, values).all()
+    return {code: (sent, opened) for code, sent, opened in rows}
 
 
 def _row(
-    seat: seats.Seat,
+    seat: SeatRow,
     positions: dict[int, Position],
     signatures: dict[str, int],
     letters: dict[str, tuple[int, int]],
     earlier: Collection[int],
     replies: dict[int, VerifiedReply],
 ) -> TallyRow:
-    position = seats.seat_position(seat, positions)
-    sent, opened = letters.get(seat.constituency.code, (0, 0))
-    member_id = seat.member.id if seat.member else 0
+    constituency, member, offices, notes = seat
+    member_id = member.id if member else 0
+    position = positions.get(member_id, NOT_SIGNED)
+    sent, opened = letters.get(constituency.code, (0, 0))
     reply = replies.get(member_id)
     return TallyRow(
-        constituency=seat.constituency,
-        member=seat.member,
+        constituency=constituency,
+        member=member,
         standing=position.standing,
         role=position.role,
         signed_on=position.signed_on,
-        eligibility=seats.seat_eligibility(seat, position.standing),
-        signatures=signatures.get(seat.constituency.code, 0),
+        eligibility=eligibility_of(
+            party=member.party if member else None,
+            offices=offices,
+            refuses=bool(notes) and seats.is_refusal_noted(notes),
+            standing=position.standing,
+        ),
+        signatures=signatures.get(constituency.code, 0),
         letters_sent=sent,
         letters_opened=opened,
         signed_earlier=member_id in earlier,
-        said=member_replies.stated_intent(reply, seat.notes),
+        said=member_replies.stated_intent(reply, notes) if reply or notes else None,
         reply=reply,
-        note=next((note for note in reversed(seat.notes) if note.kind.is_of_campaign), None),
-        offices=seat.offices,
+        note=_note_of_campaign(notes) if notes else None,
+        offices=offices,
     )

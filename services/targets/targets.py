@@ -13,8 +13,6 @@ from sqlmodel import Session, col, select
 from models import (
     Campaign,
     CampaignMotion,
-    Constituency,
-    Member,
     Motion,
     MotionSignatory,
     MotionStatus,
@@ -23,6 +21,7 @@ from services.errors import Conflict
 from services.parliament import parties
 from services.parliament.standing import Eligibility
 from services.tallies import seat_table
+from services.tallies.seat_rows import SeatConstituency, SeatMember
 from services.tallies.seat_table import Tally
 from services.targets.reasons import Reason, reasons_of
 from services.targets.scores import MemberFacts, OtherMotion, rank
@@ -40,8 +39,8 @@ class RankedTarget:
     """
 
     rank: int
-    constituency: Constituency
-    member: Member
+    constituency: SeatConstituency
+    member: SeatMember
     score: float
     signatures: int
     letters_sent: int
