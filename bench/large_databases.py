@@ -160,6 +160,11 @@ def _fill(session: Session, kind: str, signatures: int) -> None:
         "SELECT campaign_id, motion_id, motion_id, constituency_code, count(*), 0 "
         "FROM letter WHERE state = 'sent' GROUP BY 1, 2, 3, 4"
     )
+    connection.exec_driver_sql("DELETE FROM letter_hour")
+    connection.exec_driver_sql(
+        f"INSERT INTO letter_hour SELECT campaign_id, {_hour_of(connection, 'sent_at')}, count(*) "
+        "FROM letter WHERE state = 'sent' GROUP BY 1, 2"
+    )
 
 
 def _letters(
@@ -189,13 +194,16 @@ def _count(connection: sa.Connection) -> None:
         "WHERE state = 'confirmed' GROUP BY 1, 2",
     ):
         connection.exec_driver_sql(statement)
-    is_sqlite = connection.dialect.name == "sqlite"
-    hour = (
-        "strftime('%Y-%m-%d %H:00:00.000000', confirmed_at)"
-        if is_sqlite
-        else "date_trunc('hour', confirmed_at, 'UTC')"
-    )
+    hour = _hour_of(connection, "confirmed_at")
     connection.exec_driver_sql(
         f"INSERT INTO petition_hour SELECT petition_id, {hour}, count(*) FROM signature "
         "WHERE state = 'confirmed' GROUP BY 1, 2"
+    )
+
+
+def _hour_of(connection: sa.Connection, column: str) -> str:
+    return (
+        f"strftime('%Y-%m-%d %H:00:00.000000', {column})"
+        if connection.dialect.name == "sqlite"
+        else f"date_trunc('hour', {column}, 'UTC')"
     )
