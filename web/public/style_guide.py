@@ -1,5 +1,8 @@
 """The style guide: every component on one page, shown to browsers on this machine only."""
 
+from datetime import date, timedelta
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from api.http.dependencies import TheLobby
@@ -9,6 +12,9 @@ from services.organisations.faces import Face
 from services.parliament.standing import Eligibility, Standing
 from services.pictures.pictures import ShownPicture
 from web.base import stands
+from web.base.charts import axes, bars, lines, stacks
+from web.base.charts.axes import Mark
+from web.base.charts.tables import Table
 from web.base.forms import Form
 from web.base.local import is_on_this_machine
 from web.base.rendering import page
@@ -52,24 +58,48 @@ def _of_public_pages(colour: str) -> Response:
         stands=[stands.of_member("Morag Ferncastle", *pair) for pair in _STANDS],
         links=ShareLinks("https://example.org/campaigns/example", "Stop the sale"),
         # Any picture shows how one is laid out.
-        logo=_ICON,
+        logo="/static/icon.svg",
+        examples=_charts(),
     )
 
 
-def _of_desk() -> Response:
-    form = Form({"purpose": "What you typed", "nations": ["Wales"]})
-    form.theirs = {"purpose": "What your colleague typed"}
-    form.problems = (FieldError("wrong_file", "file_unreadable", "Choose another file"),)
-    return page(
-        "public/style_guide_desk.html",
-        None,
-        is_private=True,
-        face=_face(None),
-        form=form,
-        palette=brand_colours.light(_EXAMPLE),
-        contrast=brand_colours.contrast_on_button(_EXAMPLE),
-        example=ShownPicture(_ICON, f"{_ICON} 390w", 390, 260, "An icon", "Picture: us"),
-    )
+def _charts() -> dict[str, Any]:
+    days = [date(2026, 5, 28) + timedelta(days=index) for index in range(51)]
+    names = [min(167, 1 + index * index) for index in range(51)]
+    sent = [(7919 * index) % 540 for index in range(51)]
+    marks = [Mark(number, days[at]) for number, at in enumerate((4, 11, 12, 27), start=1)]
+    weeks = days[4::7]
+    parties = {"Labour": (93, 218, 94), "Green Party": (4, 1, 0), "Sinn Féin": (0, 0, 7)}
+    words = ("signed", "left", stacks.HATCHED)
+    by_party = [
+        (party, list(zip(words, numbers, strict=True))) for party, numbers in parties.items()
+    ]
+    return {
+        "by_day": (
+            lines.step_line(
+                list(zip(days, names, strict=True)),
+                title="MPs who have signed",
+                goal=200,
+                marks=marks,
+            ),
+            bars.day_bars(
+                list(zip(days, sent, strict=True)),
+                title="Letters sent",
+                css_class="letters",
+                marks=marks,
+            ),
+        ),
+        "axis": axes.time_axis(days),
+        "rows": Table(
+            ("Day", "MPs in all", "Letters sent"), tuple(zip(days, names, sent, strict=True))
+        ),
+        "by_week": bars.week_bars(
+            list(zip(weeks, sent, strict=False)), title="Letters sent", css_class="letters"
+        ),
+        "nothing": bars.day_bars([], title="Signatures", css_class="signatures"),
+        "hatching": stacks.HATCHING,
+        "parties": [(party, parts, stacks.stack(parts)) for party, parts in by_party],
+    }
 
 
 def _face(colour: str | None) -> Face:
