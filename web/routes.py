@@ -38,6 +38,7 @@ from web.organisers.builder import (
     petition_stages,
     petition_step,
 )
+from web.organisers.campaign import overview
 from web.public import (
     brand_styles,
     campaigns,
@@ -104,6 +105,7 @@ for noun in (
     account,
     second_step,
     home,
+    overview,
     news,
     events,
     campaign_step,

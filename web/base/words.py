@@ -18,6 +18,7 @@ from models import (
     LetterState,
     OfficeKind,
     OverrideKind,
+    QuickAnswerKind,
     ReplyKind,
 )
 from services.common import markdown, times
@@ -89,6 +90,19 @@ REPLIES = {
 ORGANISER_NOTES = {
     OverrideKind.SAYS_WILL_SIGN: STATED_INTENTS[StatedIntent.WILL_SIGN],
     OverrideKind.SAYS_WILL_NOT: STATED_INTENTS[StatedIntent.WILL_NOT],
+}
+# What an MP's office told the team on the telephone.
+QUICK_ANSWERS = {
+    QuickAnswerKind.WILL_SIGN: STATED_INTENTS[StatedIntent.WILL_SIGN],
+    QuickAnswerKind.WILL_NOT: STATED_INTENTS[StatedIntent.WILL_NOT],
+    QuickAnswerKind.NO_ANSWER: "No answer on the telephone",
+}
+# What an override says of an MP, after 'your team recorded that they'.
+RECORDED = {
+    OverrideKind.SAYS_WILL_SIGN: "will sign",
+    OverrideKind.SAYS_WILL_NOT: "won’t sign",
+    OverrideKind.REFUSES: "don’t sign motions",
+    OverrideKind.PPS: "are a minister’s aide",
 }
 SORTS = {
     "constituency": "Constituency, A to Z",
@@ -348,6 +362,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "near": times.near,
     "short_day": times.short_day,
     "reply": REPLIES.__getitem__,
+    "quick_answer": QUICK_ANSWERS.__getitem__,
+    "recorded": RECORDED.__getitem__,
     "weekday": times.weekday,
     "letter_state": LETTER_STATES.__getitem__,
     "letter_group": LETTER_GROUPS.__getitem__,

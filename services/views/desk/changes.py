@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,8 @@ from models import (
     Membership,
     MotionEvent,
     MotionEventKind,
+    OverrideKind,
+    QuickAnswerKind,
     ReplyKind,
     Role,
 )
@@ -43,7 +45,11 @@ _ACCOUNTS = (AccountEventKind.JOINED, AccountEventKind.ROLE_CHANGED, AccountEven
 
 
 class ChangeKind(StrEnum):
-    """What a change is about. The first seven are about a motion, and the next about an MP."""
+    """What a change is about. The first seven are about a motion, and the next three about an MP.
+
+    `answer` is what an MP's office told the team, which only editors and owners see. `override` is
+    what the team recorded in public.
+    """
 
     SIGNED = "signed"
     RESTORED = "restored"
@@ -53,6 +59,11 @@ class ChangeKind(StrEnum):
     MOTION_WITHDRAWN = "motion_withdrawn"
     MOTION_RESTORED = "motion_restored"
     REPLY = "reply"
+    ANSWER = "answer"
+    OVERRIDE = "override"
+    LINKED = "linked"
+    DATE = "date"
+    OPENED = "opened"
     NEWS = "news"
     STARTED = "started"
     OPENED = "opened"
@@ -68,7 +79,8 @@ class Change:
     """One change. `at` is when we saw it; for a campaign's outcome it is a midnight in London.
 
     `member` with `seat` and `seat_code` is the MP it is about; `letters` counts the letters that
-    had gone to them before. `title` is that of the news or the petition, and `slug` its address.
+    had gone to them before, and is None where nobody counted. `title` is that of the news, the
+    petition, the date or the motion, and `slug` the address of news. `day` is that of a date.
     `person` is whose account changed, `by` who changed it, and `role` the role they have now.
     """
 
@@ -78,10 +90,13 @@ class Change:
     member: Member | None = None
     seat: str = ""
     seat_code: str = ""
-    letters: int = 0
+    letters: int | None = None
     reply: ReplyKind | None = None
+    answer: QuickAnswerKind | None = None
+    override: OverrideKind | None = None
     title: str = ""
     slug: str = ""
+    day: date | None = None
     person: str = ""
     by: str = ""
     role: str = ""

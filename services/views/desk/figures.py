@@ -114,14 +114,24 @@ def of_organisation(
     Only the hours of signatures are stored, so theirs count from the hour in which the 24 hours
     began, as in `services/tallies/histories.py`.
     """
-    since = now - A_DAY
-    values = {"organisation_id": organisation_id, "since": since, "hour": since - _AN_HOUR}
-    return [_of_row(row) for row in session.execute(_CAMPAIGNS, values)]
+    values = _since(now) | {"organisation_id": organisation_id}
+    return [_of_row(row) for row in session.execute(_OF_ORGANISATION, values)]
+
+
+def of_campaign(session: Session, campaign_id: UUID, *, now: datetime) -> CampaignFigures:
+    """Returns those of one campaign."""
+    values = _since(now) | {"campaign_id": campaign_id}
+    return _of_row(session.execute(_OF_CAMPAIGN_ALONE, values).one())
 
 
 def total(campaigns: Iterable[CampaignFigures]) -> Figures:
     """Returns the sums over some campaigns."""
     return sum((each.figures for each in campaigns), Figures())
+
+
+def _since(now: datetime) -> dict[str, Any]:
+    since = now - A_DAY
+    return {"since": since, "hour": since - _AN_HOUR}
 
 
 def _of_row(row: Any) -> CampaignFigures:
@@ -206,6 +216,8 @@ _CAMPAIGNS = (
         sa.and_(col(CampaignMotion.campaign_id) == Campaign.id, col(CampaignMotion.is_current)),
     )
     .outerjoin(Motion, col(Motion.id) == CampaignMotion.motion_id)
-    .where(col(Campaign.organisation_id) == sa.bindparam("organisation_id"))
-    .order_by(col(Campaign.id).desc())
 )
+_OF_ORGANISATION = _CAMPAIGNS.where(
+    col(Campaign.organisation_id) == sa.bindparam("organisation_id")
+).order_by(col(Campaign.id).desc())
+_OF_CAMPAIGN_ALONE = _CAMPAIGNS.where(col(Campaign.id) == sa.bindparam("campaign_id"))
