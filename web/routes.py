@@ -38,7 +38,7 @@ from web.organisers.builder import (
     petition_stages,
     petition_step,
 )
-from web.organisers.campaign import overview
+from web.organisers.campaign import changes, overview, pulse
 from web.public import (
     brand_styles,
     campaigns,
@@ -105,10 +105,12 @@ for noun in (
     account,
     second_step,
     home,
-    overview,
     news,
     events,
-    campaign_step,
+    campaign_step,  # before the overview, whose path '/organiser/campaigns/new' would fit
+    overview,
+    changes,
+    pulse,
     petition_step,
     petition_stages,
     look_step,

@@ -288,8 +288,9 @@ def test_an_mp_who_signs_is_shown_with_seat_party_and_letters_before(
     name_on_motion(lobby, MotionEventKind.SIGNED, name=member.name, with_signatory=False)
     page = signed_in.get(HOME)
     (said,) = [line for line in changes_on(page) if " signed." in line]
-    seat = letter.constituency_code
-    assert f'<a href="/campaigns/{CAMPAIGN}/mps?constituency={seat}">{member.name}</a>' in page.text
+    assert (
+        f'<a href="/organiser/campaigns/{CAMPAIGN}/mps/{member.id}">{member.name}</a>' in page.text
+    )
     assert said.startswith(f"{member.name} signed. ")
     assert said.endswith(f", {member.party}. {words.counted(before, 'letter')} before.")
     clock.advance(minutes=5)

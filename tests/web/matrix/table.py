@@ -22,6 +22,11 @@ WEBHOOK = "/organiser/webhooks/{webhook_id}"
 
 VIEWERS = (
     "GET /organiser",
+    f"GET {CAMPAIGN}",
+    f"GET {CAMPAIGN}/history.csv",
+    f"GET {CAMPAIGN}/parties.csv",
+    f"GET {CAMPAIGN}/changes",
+    f"GET {CAMPAIGN}/pulse",
     "GET /organiser/people",
     "GET /organiser/account",
     "GET /organiser/account/password",
@@ -35,6 +40,7 @@ VIEWERS = (
 )
 EDITORS = (
     "POST /organiser/not-today",
+    f"POST {CAMPAIGN}/goal",
     "GET /organiser/campaigns/new",
     "POST /organiser/campaigns/new",
     f"GET {EDIT}/campaign",
@@ -186,6 +192,8 @@ WAYS_IN = (
     "GET /set-up/{token=x}",
     "POST /set-up/{token=x}",
 )
+# Answers of numbers and names of parties alone, which hold no text of an organisation.
+NUMBERS = (f"GET {CAMPAIGN}/history.csv", f"GET {CAMPAIGN}/parties.csv", f"GET {CAMPAIGN}/pulse")
 SILENT = ("POST /organiser/account/sessions/{session_id}/end",)
 """Does nothing for what is somebody else's, and says so to nobody."""
 

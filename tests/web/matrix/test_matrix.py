@@ -145,7 +145,7 @@ def test_every_route_with_a_session_has_a_line_and_no_line_is_for_a_route_that_w
 def test_a_line_is_there_once(lobby: Lobby) -> None:
     texts = [line.text for _, line in DESK] + [*table.DRAFTS, *table.WAYS_IN]
     assert len(texts) == len(set(texts))
-    assert {*table.FIELDS, *table.SILENT} <= set(texts)
+    assert {*table.FIELDS, *table.SILENT, *table.NUMBERS} <= set(texts)
     assert lobby.database.is_sqlite
 
 
@@ -261,5 +261,5 @@ def test_the_pages_of_the_other_organisation_do_show_the_marker(visitors: Visito
     for least, line in READS:
         path = line.filled({name: line.value(visitors.world.theirs, name) for name in line.names})
         answer = browser.get(path)
-        if answer.status_code == 200:
+        if answer.status_code == 200 and line.text not in table.NUMBERS:
             assert MARKER in answer.text.casefold(), (least, path)

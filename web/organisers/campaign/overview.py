@@ -19,7 +19,7 @@ from web.base import forms
 from web.base.desk import Desk, EditorDesk, ViewerDesk
 from web.base.rendering import see_other
 from web.organisers.builder import frame
-from web.organisers.campaign import overview_charts
+from web.organisers.campaign import overview_charts, own
 from web.organisers.campaign.overview_charts import SPANS
 
 PATH = "/organiser/campaigns/{slug}"
@@ -41,7 +41,7 @@ def show_overview(
     slug: Slug, desk: ViewerDesk, session: ReadSession, now: Now, days: Days = "", done: Done = ""
 ) -> Response:
     """Shows where the campaign is; a draft shows what will be here."""
-    campaign = _own(desk, session, slug)
+    campaign = own.of_page(desk, session, slug)
     form = forms.Form({"member_goal": campaign.member_goal})
     return _page(desk, session, campaign, form, now, days=days, notice=NOTICES.get(done))
 
@@ -61,7 +61,7 @@ def set_goal(
         goal = _goal(form)
     except Invalid as error:
         form.note(error)
-        return _page(desk, session, _own(desk, session, slug), form, now, status=422)
+        return _page(desk, session, own.of_page(desk, session, slug), form, now, status=422)
     with lobby.database.write() as writing:
         campaign = campaigns.own_locked(writing, slug, organisation_id=desk.organisation_id)
         campaigns.update(writing, campaign, values={"member_goal": goal}, now=now)
@@ -78,7 +78,7 @@ def history_file(
     days: Days = "",
 ) -> Response:
     """Answers with the numbers of each day that the charts show."""
-    campaign = _own(desk, session, slug)
+    campaign = own.of_page(desk, session, slug)
     history = overview.days_of(session, campaign, days=SPANS.get(days), now=now)
     text = history_exports.days_file(history)
     return cacheable_csv(request, text, name=f"{slug}-history.csv", is_public=False)
@@ -89,17 +89,10 @@ def parties_file(
     slug: Slug, request: Request, desk: ViewerDesk, session: ReadSession, now: Now
 ) -> Response:
     """Answers with what the MPs of each party have done."""
-    campaign = _own(desk, session, slug)
+    campaign = own.of_page(desk, session, slug)
     tally = seat_table.of_campaign(session, campaign, now=now)
     text = overview_charts.party_table(by_party.of_rows(tally.rows)).csv
     return cacheable_csv(request, text, name=f"{slug}-parties.csv", is_public=False)
-
-
-def _own(desk: Desk, session: Session, slug: str) -> Campaign:
-    """Returns the campaign of the address, which the frame of the page has read already."""
-    if desk.campaign is not None and desk.campaign.slug == slug:
-        return desk.campaign
-    return campaigns.own(session, slug, organisation_id=desk.organisation_id)
 
 
 def _goal(form: forms.Form) -> int | None:
