@@ -1,6 +1,6 @@
 """Numbers a day or a week, as bars."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 from markupsafe import Markup
@@ -41,7 +41,7 @@ def day_bars(
     parts = [
         drawing.grid(scale, base=base, plot=PLOT),
         axes.mark_lines(axes.place(marks, [day for day, _ in points]), top=0, bottom=bottom),
-        *_bars(values, scale, is_last_over),
+        _bars(values, scale, is_last_over),
         *(label.svg for label in labels.apart(ticks)),
     ]
     svg = drawing.drawn(parts, height=bottom + 2, css_class=css_class, sentence=sentence)
@@ -59,7 +59,7 @@ def week_bars(
     bottom = _bottom(values, scale)
     parts = [
         drawing.across("axis", _HEAD + PLOT),
-        *_bars(values, scale, is_last_over),
+        _bars(values, scale, is_last_over),
         *(label.svg for label in week_texts(points, scale)),
     ]
     height = bottom + axes.AXIS_HEIGHT
@@ -106,21 +106,20 @@ def _week_names(weeks: Sequence[date], y: float) -> list[Label]:
     return []
 
 
-def _bars(values: Sequence[int], scale: Scale, is_last_over: bool) -> Iterator[Markup]:
-    """Yields a bar for each number but 0; one below 0 hangs from the axis."""
+def _bars(values: Sequence[int], scale: Scale, is_last_over: bool) -> Markup:
+    """Returns a bar for each number but 0; one below 0 hangs from the axis."""
     days = len(values)
+    width, base = per_cent(100 * _WIDTH / days), _HEAD + PLOT
+    # Of many days: put together from numbers alone, without the cost of escaping them.
+    bars = []
     for index, value in enumerate(values):
-        if value == 0:
-            continue
-        height = abs(scale.height(value, PLOT))
-        is_open = index == days - 1 and not is_last_over
-        yield Markup('<rect{} x="{}" y="{}" width="{}" height="{}"/>').format(
-            Markup(' class="part"') if is_open else "",
-            per_cent(100 * (index + (1 - _WIDTH) / 2) / days),
-            short(round(_HEAD + PLOT - (height if value > 0 else 0), 1)),
-            per_cent(100 * _WIDTH / days),
-            short(height),
-        )
+        if value:
+            x = per_cent(100 * (index + (1 - _WIDTH) / 2) / days)
+            height = abs(scale.height(value, PLOT))
+            y = short(round(base - height, 1)) if value > 0 else base
+            part = ' class="part"' if index == days - 1 and not is_last_over else ""
+            bars.append(f'<rect{part} x="{x}" y="{y}" width="{width}" height="{short(height)}"/>')
+    return Markup("".join(bars))  # noqa: S704 - numbers
 
 
 def _scale(values: Sequence[int]) -> Scale:
