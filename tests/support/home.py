@@ -19,10 +19,12 @@ from models import (
     MotionEventKind,
     MotionSignatory,
     Organisation,
+    Organiser,
 )
 from services.assembly import Lobby
 from services.organisations import organisations
 from tests.support.common import CAMPAIGN
+from tests.support.desk import DeskClient, sign_in_as
 
 MORAG, TOMASZ = "Morag Ferncastle", "Tomasz Wrenfield"  # of the demonstration: have not signed
 
@@ -103,6 +105,13 @@ def end_motion(lobby: Lobby, status: Any, on: date) -> None:
                 seen_at=lobby.clock() - timedelta(days=60),
             )
         )
+
+
+def come_back(client: DeskClient, lobby: Lobby) -> None:
+    """Signs the demonstration's organiser in again: a session ends after 12 hours without use."""
+    with lobby.database.read() as session:
+        organiser = session.exec(select(Organiser)).one()
+    sign_in_as(lobby, client, organiser)
 
 
 def tasks_on(page: Any) -> list[str]:

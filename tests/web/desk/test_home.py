@@ -40,6 +40,7 @@ from tests.support.home import (
     add_organisation,
     change_campaign,
     changes_on,
+    come_back,
     figures_on,
     name_on_motion,
     of_demonstration,
@@ -69,13 +70,6 @@ def reply_of(lobby: Lobby, *, name: str = MORAG, at: datetime | None = None) -> 
                 updated_at=now,
             )
         )
-
-
-def come_back(client: DeskClient, lobby: Lobby) -> None:
-    """Signs the demonstration's organiser in again: a session ends after 12 hours without use."""
-    with lobby.database.read() as session:
-        organiser = session.exec(select(Organiser)).one()
-    sign_in_as(lobby, client, organiser)
 
 
 def send_again(lobby: Lobby, count: int) -> None:
