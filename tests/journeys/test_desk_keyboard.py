@@ -12,7 +12,8 @@ from tests.support.browser import MARKS, on_sqlite, served
 from tests.support.common import CAMPAIGN, ORGANISERS_PASSWORD
 
 pytestmark = [*MARKS, pytest.mark.slow]
-EDIT = f"/organiser/campaigns/{CAMPAIGN}/edit"
+OVERVIEW = f"/organiser/campaigns/{CAMPAIGN}"
+EDIT = f"{OVERVIEW}/edit"
 LINE = "A line that was written without a mouse."
 MOST_STOPS = 120
 FOCUSED = """() => {
@@ -105,7 +106,10 @@ def test_the_menu_of_a_phone_opens_and_closes_with_a_keyboard(
 
 
 @on_sqlite
-@pytest.mark.parametrize("path", ["/organiser", f"{EDIT}/campaign", f"{EDIT}/letters"])
+@pytest.mark.parametrize(
+    "path",
+    ["/organiser", f"{EDIT}/campaign", f"{EDIT}/letters", OVERVIEW, f"{OVERVIEW}/changes"],
+)
 def test_the_bar_at_the_bottom_never_covers_what_has_the_focus(
     browser: Browser, address: str, path: str
 ) -> None:
@@ -113,7 +117,7 @@ def test_the_bar_at_the_bottom_never_covers_what_has_the_focus(
     sign_in(page)
     page.goto(path)
     stops = set()
-    for _ in range(60):
+    for _ in range(80):
         page.keyboard.press("Tab")
         assert page.evaluate(COVERED) == ""
         stops.add(page.evaluate("document.activeElement.outerHTML.slice(0, 200)"))
