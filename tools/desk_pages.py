@@ -21,6 +21,8 @@ from models import (
     CampaignUpdate,
     Invitation,
     LetterState,
+    Motion,
+    MotionStatus,
     Organisation,
     Organiser,
     Role,
@@ -39,7 +41,7 @@ from tools.public_pages import PageState, Scene, Stage
 from web.base.dependencies import cookie_name
 
 PASSWORD = "a password for pictures"
-NEW, DRAFT = "new-union", "fair-fares"
+NEW, DRAFT, QUIET = "new-union", "fair-fares", "quiet-buses"
 OWN = "/organiser/campaigns/"
 KEY_SCOPES = ("signatures:write",)
 
@@ -101,6 +103,20 @@ def pressed(person: str, path: Path | str, button: str, **typed: str) -> Opens:
     return opens
 
 
+def pressed_in(person: str, path: Path | str, summary: str, button: str, **typed: str) -> Opens:
+    """Opens a page and a part of it that is closed, types there, and presses a button."""
+
+    def opens(page: Page, scene: Scene) -> None:
+        as_(person, path)(page, scene)
+        page.get_by_text(summary, exact=True).click()
+        for name, text in typed.items():
+            page.locator(f"#{name}").fill(text)
+        page.get_by_role("main").get_by_role("button", name=button, exact=True).click()
+        page.wait_for_load_state()
+
+    return opens
+
+
 def linked(person: str, path: Path | str, link: str) -> Opens:
     """Opens a page, and follows its first link with this text."""
 
@@ -124,6 +140,16 @@ def _changed_by_a_colleague(page: Page, scene: Scene) -> None:
     page.locator("#hero_line").fill("A line of mine.")
     page.get_by_role("button", name="Save and continue").click()
     page.wait_for_load_state()
+
+
+def _with_ended_motion(page: Page, scene: Scene) -> None:
+    """Opens the overview after the motion has ended, and has it go on afterwards."""
+    desk = _desk(scene)
+    for status in (MotionStatus.LAPSED, MotionStatus.PUBLISHED):
+        with desk.lobby.database.write() as session:
+            session.exec(select(Motion)).one().status = status
+        if status is MotionStatus.LAPSED:
+            as_("owner", _own(""))(page, scene)
 
 
 def _signed_out(page: Page, scene: Scene) -> None:
@@ -178,6 +204,8 @@ def _begin_busy(scene: Scene) -> None:
         desk.people |= {"owner": owner.id, "editor": editor.id, "viewer": viewer.id}
         values = {"slug": DRAFT, "title": "Fair fares for carers", "summary": ""}
         values |= {"status": CampaignStatus.DRAFT}
+        campaigns.create(session, organisation_id=organisation.id, values=values, now=now)
+        values = {"slug": QUIET, "title": "Quiet buses", "summary": ""}
         campaigns.create(session, organisation_id=organisation.id, values=values, now=now)
         partners.create(
             session, organisation=organisation, name="Carers Together", slug="carers", now=now
@@ -274,6 +302,21 @@ _NEW = (
 )
 _BUSY = (
     PageState("home", as_("owner", "/organiser")),
+    PageState("map", as_("viewer", _own("/map"))),
+    PageState("map, signatures", as_("owner", _own("/map?by=signatures"))),
+    PageState("map, letters", as_("editor", _own("/map?by=letters"))),
+    PageState("map, unknown", as_("viewer", _own("/map?by=party"))),
+    PageState("overview", as_("owner", _own(""))),
+    PageState("overview, viewer", as_("viewer", _own("?days=7"))),
+    PageState(
+        "overview, wrong goal",
+        pressed_in("editor", _own(""), "Set a goal", "Save the goal", member_goal="many"),
+    ),
+    PageState("overview, draft", as_("editor", f"{OWN}{DRAFT}")),
+    PageState("overview, quiet", as_("editor", f"{OWN}{QUIET}")),
+    PageState("overview, motion ended", _with_ended_motion),
+    PageState("changes", as_("editor", _own("/changes"))),
+    PageState("changes, none", as_("editor", f"{OWN}{DRAFT}/changes?since=2100-01-01")),
     PageState("letters", as_("owner", _own("/letters"))),
     PageState("letters, uncertain", as_("owner", _own("/letters?show=uncertain"))),
     PageState("letter to settle", as_("owner", _uncertain)),
