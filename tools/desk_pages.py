@@ -310,7 +310,7 @@ _BUSY = (
     PageState("overview, viewer", as_("viewer", _own("?days=7"))),
     PageState(
         "overview, wrong goal",
-        pressed_in("editor", _own(""), "Set a goal", "Save the goal", member_goal="many"),
+        pressed_in("editor", _own(""), "Change the goal", "Save the goal", member_goal="many"),
     ),
     PageState("overview, draft", as_("editor", f"{OWN}{DRAFT}")),
     PageState("overview, quiet", as_("editor", f"{OWN}{QUIET}")),

@@ -55,7 +55,7 @@ def test_figures_change_in_place_and_one_link_counts_changes(
     # While somebody types, nothing changes.
     clock.advance(minutes=1)
     name_on_motion(lobby, MotionEventKind.SIGNED)
-    page.get_by_text("Set a goal").click()
+    page.get_by_text("Change the goal").click()
     goal = page.get_by_label("How many MPs do you want on the motion?")
     goal.fill("7")
     page.clock.run_for(HALF_A_MINUTE)
@@ -63,8 +63,8 @@ def test_figures_change_in_place_and_one_link_counts_changes(
     page.clock.run_for(HALF_A_MINUTE)
     expect(signed).to_have_text("4")
 
-    goal.fill("")
-    page.get_by_text("Set a goal").click()
+    goal.fill("6")
+    page.get_by_text("Change the goal").click()
     page.get_by_role("heading", level=1).click()
     with page.expect_response("**/pulse?*") as answer:
         page.clock.run_for(HALF_A_MINUTE)
