@@ -151,7 +151,7 @@ def test_each_change_is_said_under_its_day_in_london(
     assert any(line.startswith(f"{TOMASZ}: agreed to meet.") for line in said)
     recorded = f"{TOMASZ}: your team recorded that they don’t sign motions."
     assert any(line.startswith(recorded) for line in said)
-    assert "‘Keep NHS Professionals public’ was opened." in said
+    assert "‘Keep NHS Professionals public’ opened." in said
 
 
 def test_a_viewer_sees_no_answers_of_offices(

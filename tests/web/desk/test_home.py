@@ -28,6 +28,7 @@ from models import (
 )
 from services.assembly import Lobby
 from services.campaigns import campaigns, news, petitions
+from services.tallies import counts
 from services.views.desk import changes, home
 from services.views.desk.changes import ChangeKind
 from services.views.desk.tasks import TaskKind
@@ -77,6 +78,10 @@ def send_again(lobby: Lobby, count: int) -> None:
     with lobby.database.write() as session:
         for letter in session.exec(select(Letter).limit(count)):
             assert letter.state is LetterState.SENT
+            assert letter.sent_at
+            key = (letter.campaign_id, letter.motion_id, letter.constituency_code)
+            counts.remove_letter(session, *key, sent_at=letter.sent_at)
+            counts.add_letter(session, *key, sent_at=lobby.clock())
             letter.sent_at = lobby.clock()
 
 
