@@ -60,7 +60,7 @@ def read(kind: str, database: Database) -> str:
     with database.read() as session:
         campaign = campaigns.public(session, slug)
         ways: dict[str, Callable[[], object]] = {
-            "counters": lambda: seat_table._signatures(session, campaign.id),
+            "counters": lambda: seat_table._counts(session, campaign.id, None),
             "tally": lambda: seat_table.of_campaign(session, campaign, now=utc_now()),
         }
         taken = {name: median(way, READINGS) for name, way in ways.items()}

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import accumulate
+from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session, col, func, select
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
 from models import Campaign, LetterHour, Petition, PetitionHour
 from services.campaigns import campaigns
@@ -21,6 +23,21 @@ from services.tallies.tally_events import TallyEvent
 MOST_POINTS = 1000
 MOST_DAYS = 3660
 _RunningTotal = tuple[list[datetime], list[int]]  # moments in order, and the total from each on
+_Steps = list[tuple[datetime, int]]  # hours, and by how much each changed a number
+_CAMPAIGN: sa.BindParameter[UUID] = sa.bindparam("campaign_id", type_=sa.Uuid)
+_SIGNATURE_HOURS: sa.Select[*tuple[Any, ...]] = (
+    sa.select(
+        sa.literal(False).label("is_letter"),
+        col(PetitionHour.hour).label("hour"),
+        sa.func.sum(col(PetitionHour.change)).label("step"),
+    )
+    .join(Petition, col(Petition.id) == PetitionHour.petition_id)
+    .where(col(Petition.campaign_id) == _CAMPAIGN)
+    .group_by(col(PetitionHour.hour))
+)
+_LETTER_HOURS: sa.Select[*tuple[Any, ...]] = sa.select(
+    sa.literal(True), col(LetterHour.hour), col(LetterHour.sent)
+).where(col(LetterHour.campaign_id) == _CAMPAIGN)
 
 
 class Interval(StrEnum):
@@ -98,8 +115,9 @@ def of_campaign(
     motion = campaigns.motion_of(session, campaign.id)
     events = tally_events.of_motion(session, motion) if motion else []
     names = _running_total(changes.changes)
-    signatures = _running_total(_at_their_ends(_signature_hours(session, campaign.id), now))
-    letters = _running_total(_at_their_ends(_letter_hours(session, campaign.id), now))
+    of_signatures, of_letters = _hours(session, campaign.id)
+    signatures = _running_total(_at_their_ends(of_signatures, now))
+    letters = _running_total(_at_their_ends(of_letters, now))
     points = tuple(
         Point(
             at=moment,
@@ -122,7 +140,7 @@ def by_day(
     last: date | None = None,
     now: datetime,
 ) -> DailyHistory:
-    """Returns the numbers of each day from `first` to `last`, in three statements.
+    """Returns the numbers of each day from `first` to `last`, in two statements.
 
     Without `first` they begin when the campaign was created, the motion was tabled or the first
     name came onto it, whichever was first, but at most ten years ago. `last` is never later than
@@ -142,8 +160,7 @@ def by_day(
     days = tuple(first + timedelta(days=place) for place in range((last - first).days + 1))
     totals = _running_total(names.changes)
     begins, ends = begin_of_day(first), end_of_day(last)
-    signatures = _signature_hours(session, campaign.id, begins, ends)
-    letters = _letter_hours(session, campaign.id, begins, ends)
+    signatures, letters = _hours(session, campaign.id, begins, ends)
     return DailyHistory(
         days=days,
         # What happens at midnight belongs to the day that begins.
@@ -194,42 +211,24 @@ def _at_their_ends(hours: Iterable[tuple[datetime, int]], now: datetime) -> list
     return [Change(min(hour + an_hour, now), step) for hour, step in hours]
 
 
-def _signature_hours(
+def _hours(
     session: Session,
     campaign_id: UUID,
     begins: datetime | None = None,
     ends: datetime | None = None,
-) -> list[tuple[datetime, int]]:
-    """Returns the hours that changed the number of signatures, and by how much each did.
+) -> tuple[_Steps, _Steps]:
+    """Returns the hours that changed the numbers of signatures and of letters, and by how much.
 
-    `begins` is included, `ends` is not.
+    `begins` is included, `ends` is not. Both come in one statement.
     """
-    hour = col(PetitionHour.hour)
-    statement = (
-        select(PetitionHour.hour, func.sum(PetitionHour.change))
-        .join(Petition, col(Petition.id) == PetitionHour.petition_id)
-        .where(Petition.campaign_id == campaign_id)
-        .group_by(hour)
-    )
+    rows = sa.union_all(_SIGNATURE_HOURS, _LETTER_HOURS).subquery("hours")
+    statement = sa.select(rows)
     if begins is not None and ends is not None:
-        statement = statement.where(hour >= begins, hour < ends)
-    return [(at, int(step)) for at, step in session.exec(statement)]
-
-
-def _letter_hours(
-    session: Session,
-    campaign_id: UUID,
-    begins: datetime | None = None,
-    ends: datetime | None = None,
-) -> list[tuple[datetime, int]]:
-    """Returns the hours in which letters went, and how many; bounds as of `_signature_hours`."""
-    hour = col(LetterHour.hour)
-    statement = select(LetterHour.hour, LetterHour.sent).where(
-        LetterHour.campaign_id == campaign_id
-    )
-    if begins is not None and ends is not None:
-        statement = statement.where(hour >= begins, hour < ends)
-    return list(session.exec(statement))
+        statement = statement.where(rows.c.hour >= begins, rows.c.hour < ends)
+    found = session.connection().execute(statement, {"campaign_id": campaign_id}).all()
+    signatures = [(hour, int(step)) for is_letter, hour, step in found if not is_letter]
+    letters = [(hour, int(step)) for is_letter, hour, step in found if is_letter]
+    return signatures, letters
 
 
 def _sums(days: tuple[date, ...], steps: Iterable[tuple[datetime, int]]) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 `services/parliament/seats.py` has the same seats as models, for everything else.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
@@ -75,19 +74,29 @@ def _is_valid_today(table: sa.Table) -> sa.ColumnElement[bool]:
 
 
 # Built once: building them costs more than running them.
+_OFFICES = (
+    sa.select(
+        _office.c.member_id,
+        sa.func.aggregate_strings(sa.type_coerce(_office.c.kind, sa.String), ",").label("kinds"),
+    )
+    .where(_is_valid_today(_office))
+    .group_by(_office.c.member_id)
+    .subquery("offices")
+)
 _SEATS = (
     sa.select(
         *(_seat.c[name] for name in SeatConstituency._fields),
         *(_member.c[name].label(f"member_{name}") for name in SeatMember._fields),
+        _OFFICES.c.kinds,
     )
     .outerjoin(
         _membership,
         sa.and_(_membership.c.constituency_code == _seat.c.code, _is_valid_today(_membership)),
     )
     .outerjoin(_member, _member.c.id == _membership.c.member_id)
+    .outerjoin(_OFFICES, _OFFICES.c.member_id == _member.c.id)
     .order_by(_seat.c.name)
 )
-_OFFICES = sa.select(_office.c.member_id, _office.c.kind).where(_is_valid_today(_office))
 _NAMES = (
     sa.select(_name, _linked.c.is_current)
     .join(_linked, _linked.c.motion_id == _name.c.motion_id)
@@ -98,28 +107,21 @@ _NAMES = (
 def all_seats(
     session: Session, *, today: date, organisation_id: UUID, campaign_id: UUID
 ) -> list[SeatRow]:
-    """Returns every seat in order of name, in three statements."""
-    connection = session.connection()
-    offices: defaultdict[int, set[OfficeKind]] = defaultdict(set)
-    for member_id, kind in connection.execute(_OFFICES, {"today": today}).all():
-        offices[member_id].add(kind)
+    """Returns every seat in order of name, in two statements."""
     notes = member_overrides.in_force(
         session, organisation_id=organisation_id, campaign_id=campaign_id, today=today
     )
-    rows = connection.execute(_SEATS, {"today": today}).all()
-    return [_seat_row(row, offices, notes) for row in rows]
+    rows = session.connection().execute(_SEATS, {"today": today}).all()
+    return [_seat_row(row, notes) for row in rows]
 
 
-def _seat_row(
-    row: sa.Row[Any],
-    offices: Mapping[int, set[OfficeKind]],
-    notes: Mapping[int, list[MemberOverride]],
-) -> SeatRow:
+def _seat_row(row: Sequence[Any], notes: Mapping[int, list[MemberOverride]]) -> SeatRow:
     constituency = SeatConstituency._make(row[:_PLACES])
     if row[_PLACES] is None:
         return SeatRow(constituency, None, _NO_OFFICES, ())
-    member = SeatMember._make(row[_PLACES:])
-    held, noted = offices.get(member.id), notes.get(member.id, ())
+    *values, kinds_held = row[_PLACES:]
+    member, noted = SeatMember._make(values), notes.get(values[0], ())
+    held = [OfficeKind(kind) for kind in kinds_held.split(",")] if kinds_held else None
     kinds = seats.held_or_noted(held or (), noted) if held or noted else _NO_OFFICES
     return SeatRow(constituency, member, kinds, noted)
 

@@ -50,17 +50,28 @@ _MOTION = (
     .where(col(CampaignMotion.campaign_id) == _CAMPAIGN, col(CampaignMotion.is_current))
 )
 _SIGNATURES = (
-    sa.select(col(PetitionTally.constituency_code), sa.func.sum(col(PetitionTally.confirmed)))
+    sa.select(
+        col(PetitionTally.constituency_code),
+        sa.func.sum(col(PetitionTally.confirmed)),
+        sa.literal(0),
+        sa.literal(0),
+    )
     .join(Petition, col(Petition.id) == PetitionTally.petition_id)
     .where(col(Petition.campaign_id) == _CAMPAIGN)
     .group_by(col(PetitionTally.constituency_code))
 )
 _LETTERS = sa.select(
-    col(LetterTally.constituency_code), col(LetterTally.sent), col(LetterTally.opened)
+    col(LetterTally.constituency_code),
+    sa.literal(0),
+    col(LetterTally.sent),
+    col(LetterTally.opened),
 ).where(
     col(LetterTally.campaign_id) == _CAMPAIGN,
     col(LetterTally.motion_id) == sa.bindparam("motion_id"),
 )
+_COUNTS = sa.union_all(_SIGNATURES, _LETTERS)
+LinkedMotion = tuple[Motion | None, str | None]
+"""A campaign's current motion, and the name of its session of Parliament."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +206,16 @@ def per_1000(signatures: int, electorate: int | None) -> float | None:
     return round(1000 * signatures / electorate, 2) if electorate else None
 
 
-def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally:
-    """Returns the tally of a campaign, in a fixed number of statements."""
-    motion, parliament_session = _motion(session, campaign.id)
+def of_campaign(
+    session: Session, campaign: Campaign, *, now: datetime, linked: LinkedMotion | None = None
+) -> Tally:
+    """Returns the tally of a campaign, in a fixed number of statements.
+
+    `linked` is its motion, where that has been read already.
+    """
+    motion, parliament_session = linked or _motion(session, campaign.id)
     positions, earlier = seat_rows.names(session, campaign.id)
-    signatures = _signatures(session, campaign.id)
-    letters = _letters(session, campaign.id, motion.id if motion else None)
+    signatures, letters = _counts(session, campaign.id, motion.id if motion else None)
     all_seats = seat_rows.all_seats(
         session,
         today=now.date(),
@@ -234,7 +249,7 @@ def _note_of_campaign(notes: Sequence[MemberOverride]) -> MemberOverride | None:
     return next((note for note in reversed(notes) if note.kind.is_of_campaign), None)
 
 
-def _motion(session: Session, campaign_id: UUID) -> tuple[Motion | None, str | None]:
+def _motion(session: Session, campaign_id: UUID) -> LinkedMotion:
     """Returns the current motion and the name of its session of Parliament."""
     found = session.execute(_MOTION, {"campaign_id": campaign_id}).first()
     return (found[0], found[1]) if found else (None, None)
@@ -264,17 +279,19 @@ def _plain(text: str) -> str:
     return "".join(char for char in parts if not unicodedata.combining(char))
 
 
-def _signatures(session: Session, campaign_id: UUID) -> dict[str, int]:
-    rows = session.connection().execute(_SIGNATURES, {"campaign_id": campaign_id}).all()
-    return {code: int(total) for code, total in rows}
-
-
-def _letters(
+def _counts(
     session: Session, campaign_id: UUID, motion_id: int | None
-) -> dict[str, tuple[int, int]]:
-    values = {"campaign_id": campaign_id, "motion_id": motion_id}
-    rows = session.connection().execute(_LETTERS, values).all()
-    return {code: (sent, opened) for code, sent, opened in rows}
+) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
+    """Returns signatures, and letters that were sent and opened, by constituency's code."""
+    values = {"campaign_id": campaign_id, "motion_key": counts.motion_key(motion_id)}
+    signatures: dict[str, int] = {}
+    letters: dict[str, tuple[int, int]] = {}
+    for code, signed, sent, opened in session.connection().execute(_COUNTS, values).all():
+        if signed:
+            signatures[code] = int(signed)
+        elif sent or opened:
+            letters[code] = (sent, opened)
+    return signatures, letters
 
 
 def _row(

@@ -24,6 +24,7 @@ from models import (
     MotionEvent,
     MotionEventKind,
     MotionSignatory,
+    ParliamentSession,
     Petition,
     PetitionHour,
     PetitionTally,
@@ -86,11 +87,13 @@ class LetterCounts:
 class CampaignFigures:
     """A campaign with its current motion.
 
-    `motion_ended_on` is the day on which the motion fell or was withdrawn, if it was.
+    `parliament_session` is the name of the motion's session. `motion_ended_on` is the day on which
+    the motion fell or was withdrawn, if it was.
     """
 
     campaign: Campaign
     motion: Motion | None
+    parliament_session: str | None
     motion_ended_on: date | None
     figures: Figures
     letters: LetterCounts
@@ -135,7 +138,17 @@ def _since(now: datetime) -> dict[str, Any]:
 
 
 def _of_row(row: Any) -> CampaignFigures:
-    campaign, motion, ended_on, waiting, uncertain, rejected, bounced, *numbers = row
+    (
+        campaign,
+        motion,
+        parliament_session,
+        ended_on,
+        waiting,
+        uncertain,
+        rejected,
+        bounced,
+        *numbers,
+    ) = row
     signed, signatures, letters, replies = (
         Figure(int(count), int(change))
         for count, change in zip(numbers[::2], numbers[1::2], strict=True)
@@ -143,6 +156,7 @@ def _of_row(row: Any) -> CampaignFigures:
     return CampaignFigures(
         campaign=campaign,
         motion=motion,
+        parliament_session=parliament_session,
         motion_ended_on=ended_on,
         figures=Figures(signed, signatures, letters, replies),
         letters=LetterCounts(waiting, uncertain, rejected - bounced, bounced),
@@ -179,6 +193,7 @@ _CAMPAIGNS = (
     sa.select(
         Campaign,
         Motion,
+        col(ParliamentSession.name),
         _ENDED_ON,
         _letters(LetterState.QUEUED),
         _letters(LetterState.UNCERTAIN),
@@ -216,6 +231,7 @@ _CAMPAIGNS = (
         sa.and_(col(CampaignMotion.campaign_id) == Campaign.id, col(CampaignMotion.is_current)),
     )
     .outerjoin(Motion, col(Motion.id) == CampaignMotion.motion_id)
+    .outerjoin(ParliamentSession, col(ParliamentSession.id) == Motion.parliament_session_id)
 )
 _OF_ORGANISATION = _CAMPAIGNS.where(
     col(Campaign.organisation_id) == sa.bindparam("organisation_id")

@@ -83,7 +83,8 @@ def of_campaign(
     Whom to ask, and what offices told the team, are for those who may edit.
     """
     shown = figures.of_campaign(session, campaign.id, now=now)
-    tally = seat_table.of_campaign(session, campaign, now=now)
+    linked = (shown.motion, shown.parliament_session)
+    tally = seat_table.of_campaign(session, campaign, now=now, linked=linked)
     history = days_of(session, campaign, days=days, now=now)
     latest, events = campaign_changes.latest(
         session, campaign, now=now, with_answers=may_edit, limit=CHANGES

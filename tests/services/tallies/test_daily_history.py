@@ -43,7 +43,7 @@ def test_the_days_agree_with_the_points_of_the_history(client: TestClient, lobby
         assert total <= end["signatories"]
 
 
-def test_days_are_read_in_three_statements(lobby: Lobby) -> None:
+def test_days_are_read_in_two_statements(lobby: Lobby) -> None:
     seen: list[str] = []
 
     def note(_c: Any, _u: Any, statement: str, *_: Any) -> None:
@@ -55,7 +55,7 @@ def test_days_are_read_in_three_statements(lobby: Lobby) -> None:
         sa.event.listen(reading_engine, "before_cursor_execute", note)
         histories.by_day(session, campaign, now=lobby.clock())
         sa.event.remove(reading_engine, "before_cursor_execute", note)
-    assert len(seen) == 3
+    assert len(seen) == 2
     assert not [statement for statement in seen if "FROM signature" in statement]
 
 

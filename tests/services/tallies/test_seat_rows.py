@@ -15,7 +15,7 @@ from services.tallies import seat_rows, seat_table
 from services.tallies.seat_rows import SeatConstituency, SeatMember
 from tests.support.common import CAMPAIGN
 
-STATEMENTS = 8
+STATEMENTS = 6
 
 
 @pytest.fixture

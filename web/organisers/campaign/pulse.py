@@ -50,6 +50,7 @@ def show_pulse(
     headers = {"ETag": tag, "Cache-Control": "no-store"}
     if client_has(request, tag):
         return Response(status_code=304, headers=headers)
-    tally = seat_table.of_campaign(session, campaign, now=now)
+    linked = (counted.motion, counted.parliament_session)
+    tally = seat_table.of_campaign(session, campaign, now=now, linked=linked)
     all_numbers = numbers | {"left": by_party.left_to_ask(tally.rows)}
     return JSONResponse({"figures": all_numbers, "changes": changes}, headers=headers)
