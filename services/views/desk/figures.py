@@ -34,7 +34,6 @@ from services.tallies import counts
 from services.views.desk import names
 
 A_DAY = timedelta(days=1)
-_AN_HOUR = timedelta(hours=1)
 _ENDS = (MotionEventKind.LAPSED, MotionEventKind.MOTION_WITHDRAWN)
 _SINCE = sa.bindparam("since", type_=UtcDateTime())
 _HOUR = sa.bindparam("hour", type_=UtcDateTime())
@@ -114,8 +113,8 @@ def of_organisation(
 ) -> list[CampaignFigures]:
     """Returns all campaigns of an organisation, drafts too, the newest first.
 
-    Only the hours of signatures are stored, so theirs count from the hour in which the 24 hours
-    began, as in `services/tallies/histories.py`.
+    Signatures and letters count from the hour in which the 24 hours began, as in
+    `services/tallies/histories.py`, which knows only their hours.
     """
     values = _since(now) | {"organisation_id": organisation_id}
     return [_of_row(row) for row in session.execute(_OF_ORGANISATION, values)]
@@ -134,7 +133,8 @@ def total(campaigns: Iterable[CampaignFigures]) -> Figures:
 
 def _since(now: datetime) -> dict[str, Any]:
     since = now - A_DAY
-    return {"since": since, "hour": since - _AN_HOUR}
+    hour = since.replace(minute=0, second=0, microsecond=0)
+    return {"since": since, "hour": hour}
 
 
 def _of_row(row: Any) -> CampaignFigures:
@@ -211,15 +211,15 @@ _CAMPAIGNS = (
             names.IS_LATER_LOOK,
         ),
         _number(sa.func.sum(col(PetitionTally.confirmed)), *_TALLIED),
-        _number(sa.func.sum(col(PetitionHour.change)), *_HOURLY, col(PetitionHour.hour) > _HOUR),
+        _number(sa.func.sum(col(PetitionHour.change)), *_HOURLY, col(PetitionHour.hour) >= _HOUR),
         _number(
             sa.func.sum(col(LetterTally.sent)),
             col(LetterTally.campaign_id) == Campaign.id,
             col(LetterTally.motion_key) == _KEY,
         ),
         # A letter that came back no longer counts, though it counted yesterday.
-        _letters(LetterState.SENT, _OF_MOTION, _sent_at > _SINCE)
-        - _letters(LetterState.REJECTED, _OF_MOTION, _bounced_at > _SINCE, _sent_at <= _SINCE),
+        _letters(LetterState.SENT, _OF_MOTION, _sent_at >= _HOUR)
+        - _letters(LetterState.REJECTED, _OF_MOTION, _bounced_at > _SINCE, _sent_at < _HOUR),
         _number(sa.func.count(col(MemberReply.id)), _REPLIED),
         _number(
             sa.func.count(col(MemberReply.id)), _REPLIED, col(MemberReply.recorded_at) > _SINCE

@@ -73,16 +73,16 @@ def reply_of(lobby: Lobby, *, name: str = MORAG, at: datetime | None = None) -> 
         )
 
 
-def send_again(lobby: Lobby, count: int) -> None:
-    """Makes this many letters ones that were sent just now."""
+def send_again(lobby: Lobby, count: int, *, at: datetime | None = None) -> None:
+    """Makes this many letters ones that were sent then; without `at`, just now."""
     with lobby.database.write() as session:
         for letter in session.exec(select(Letter).limit(count)):
             assert letter.state is LetterState.SENT
             assert letter.sent_at
             key = (letter.campaign_id, letter.motion_id, letter.constituency_code)
             counts.remove_letter(session, *key, sent_at=letter.sent_at)
-            counts.add_letter(session, *key, sent_at=lobby.clock())
-            letter.sent_at = lobby.clock()
+            letter.sent_at = at or lobby.clock()
+            counts.add_letter(session, *key, sent_at=letter.sent_at)
 
 
 # ---- figures
@@ -118,6 +118,20 @@ def test_every_figure_is_that_of_the_api_and_of_a_recount(
         assert signatures[0] == session.exec(confirmed).one()
         assert letters[0] == session.exec(sent).one()
         assert replies == (session.exec(select(func.count()).select_from(MemberReply)).one(), 1)
+
+
+@pytest.mark.parametrize("minutes", [-25, -1, 0, 1, 25, 34, 35, 36])
+def test_letters_of_the_hour_in_which_the_24_hours_began_count_as_in_the_api(
+    signed_in: DeskClient, lobby: Lobby, clock: Clock, minutes: int
+) -> None:
+    clock.advance(days=2, minutes=35)
+    come_back(signed_in, lobby)
+    begins = clock.now - timedelta(days=1)
+    send_again(lobby, 2, at=begins - timedelta(minutes=minutes))
+    span = {"from": begins.isoformat(), "to": clock.now.isoformat()}
+    points = signed_in.get(f"{TALLY}/history", params=span).json()["points"]
+    change = points[-1]["letters_sent"] - points[0]["letters_sent"]
+    assert figures_on(signed_in.get(HOME))[2][1] == change == (2 if minutes <= 35 else 0)
 
 
 def test_a_name_counts_as_new_for_24_hours_and_no_longer(
