@@ -1,6 +1,6 @@
 """The style guide: every component on one page, shown to browsers on this machine only."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -61,6 +61,43 @@ def _of_public_pages(colour: str) -> Response:
         logo="/static/icon.svg",
         examples=_charts(),
     )
+
+
+def _of_desk() -> Response:
+    form = Form({"purpose": "What you typed", "nations": ["Wales"]})
+    form.theirs = {"purpose": "What your colleague typed"}
+    form.problems = (FieldError("wrong_file", "file_unreadable", "Choose another file"),)
+    return page(
+        "public/style_guide_desk.html",
+        None,
+        is_private=True,
+        face=_face(None),
+        form=form,
+        palette=brand_colours.light(_EXAMPLE),
+        contrast=brand_colours.contrast_on_button(_EXAMPLE),
+        now=datetime(2026, 11, 30, 9, 20, tzinfo=UTC),
+        example=ShownPicture(_ICON, f"{_ICON} 390w", 390, 260, "An icon", "Picture: us"),
+    )
+
+
+def _maps() -> list[HexMap]:
+    """Returns a map of standings and one of steps, with every mark."""
+    standings = list(campaign_maps.Mark)[:6]
+    others = list(campaign_maps.Mark)[6:]
+    return [
+        _map(MapBy.STANDING, [KeyEntry(mark, 3) for mark in standings]),
+        _map(
+            MapBy.SIGNATURES,
+            [KeyEntry(mark, 3, number / 2, number / 2 + 0.5) for number, mark in enumerate(others)],
+        ),
+    ]
+
+
+def _map(by: MapBy, key: list[KeyEntry]) -> HexMap:
+    marks = [entry.mark for entry in key for _ in range(entry.seats)]
+    tiles = tuple(Tile(f"{by}{n}", (n % 5, -(n // 5)), mark) for n, mark in enumerate(marks))
+    credit = "Map: A. Author (CC BY 4.0)"
+    return hex_map.drawn(CampaignMap(by, tiles, tuple(key), credit, is_empty=False))
 
 
 def _charts() -> dict[str, Any]:
