@@ -1,18 +1,19 @@
-"""`lobby import`: postcodes, constituencies, members and signatures from files."""
+"""`lobby import`: postcodes, constituencies, a map, members and signatures from files."""
 
 from typing import Annotated
 
 import typer
 
 from cli.examples import examples
-from cli.output import File, opened, progress
+from cli.output import File, opened, progress, tell
 from cli.signatures import import_signatures
-from services.parliament import constituencies, members
+from services.assembly import Lobby
+from services.parliament import constituencies, map_tiles, members
 from services.postcodes import ons_import
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Import postcodes, constituencies, members or signatures.",
+    help="Import postcodes, constituencies, a map, members or signatures.",
     epilog=examples("lobby import postcodes ONSPD_LATEST.zip"),
 )
 app.command(
@@ -54,6 +55,7 @@ def import_postcodes(
         if summary.constituencies:
             with lobby.database.write() as session:
                 constituencies.save_facts(session, summary.constituencies)
+            place_tiles(lobby)
     rows = {
         "rows read": summary.read,
         "live, with a constituency": summary.found,
@@ -72,9 +74,31 @@ def import_postcodes(
 @app.command("constituencies", epilog=examples("lobby import constituencies constituencies.csv"))
 def import_constituencies(file: File) -> None:
     """Add or update constituencies from a CSV."""
-    with opened() as lobby, lobby.database.write() as session:
-        count = constituencies.import_csv(session, file)
+    with opened() as lobby:
+        with lobby.database.write() as session:
+            count = constituencies.import_csv(session, file)
+        place_tiles(lobby)
     typer.echo(f"{count} constituencies.")
+
+
+@app.command(
+    "map",
+    epilog=examples(
+        "lobby import map map.hexjson",
+        "lobby import map map.hexjson --credit 'Map: A. Author (CC BY 4.0)'",
+    ),
+)
+def import_map(
+    file: File,
+    credit: Annotated[
+        str,
+        typer.Option(help="The authors and the licence, as pages show them. Replaces the file's."),
+    ] = "",
+) -> None:
+    """Replace the map of hexagons by one in HexJSON (layout odd-q), with a tile for each seat."""
+    with opened() as lobby, lobby.database.write() as session:
+        count = map_tiles.import_file(session, file, credit=credit, now=lobby.clock())
+    typer.echo(f"{count} tiles.")
 
 
 @app.command("members", epilog=examples("lobby import members members.csv"))
@@ -88,3 +112,12 @@ def import_members(file: File) -> None:
         f"begun: {summary.begun}, ended: {summary.ended}. "
         f"Members without e-mail: {summary.without_email}."
     )
+
+
+def place_tiles(lobby: Lobby) -> None:
+    """Places seats on the map that have no tile yet, and names what an imported map lacks."""
+    with lobby.database.write(is_public=False) as session:
+        missing = map_tiles.place(session, now=lobby.clock())
+    if missing:
+        what = f"{missing} seats have no tile" if missing > 1 else "1 seat has no tile"
+        tell(f"{what} on the imported map: import one with all seats.", "yellow")

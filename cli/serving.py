@@ -27,6 +27,7 @@ from services.errors import Conflict, LobbyError
 from services.operations import checks, set_up
 from services.operations.findings import Finding
 from services.organisations import organisations
+from services.parliament import map_tiles
 from services.postcodes import ons_import
 from worker import metrics_port
 
@@ -117,6 +118,7 @@ def migrate(
     if revision == "head":
         with lobby.database.write(is_public=False) as session:
             organisations.fold_addresses(session, lobby.keyring)
+            map_tiles.place(session, now=lobby.clock())
     if databases.current_revision(lobby.database) == databases.head_revision():
         secret_keys.check(lobby.database, lobby.keyring, now=lobby.clock())
     tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")

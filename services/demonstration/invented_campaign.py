@@ -39,7 +39,7 @@ from services.letters import confirmed_letters, intake
 from services.letters.drafting import drafts, situations
 from services.letters.intake import NewLetter
 from services.organisations import identity, organisations
-from services.parliament import constituencies, members, seats
+from services.parliament import constituencies, map_tiles, members, seats
 from services.parliament.official import motions_api
 from services.parliament_sync import motion_sync
 from services.signatures import confirming, recording
@@ -155,6 +155,7 @@ def load(
 def load_parliament(session: Session, now: datetime) -> None:
     """Loads the invented constituencies, members and motion, and nothing else."""
     constituencies.import_csv(session, FOLDER / "constituencies.csv")
+    map_tiles.place(session, now=now)
     # Offices begin on the day of the import, here the day when the motion was tabled.
     members.import_csv(session, FOLDER / "members.csv", today=(now - timedelta(days=DAYS)).date())
     content = (FOLDER / "motion.json").read_bytes()

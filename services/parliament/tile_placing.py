@@ -220,11 +220,11 @@ class _Board:
         gain, best = max((self._gain(number, cell, cost), cell) for cell in choices)
         if gain < _LEAST_GAIN:
             return False
-        other = self._taken.pop(best) if best in self._taken else None
+        swapped = self._taken.pop(best) if best in self._taken else None
         del self._taken[own]
         self._put(number, best)
-        if other is not None:
-            self._put(other, own)
+        if swapped is not None:
+            self._put(swapped, own)
         return True
 
     def _gain(self, number: int, cell: Cell, cost: float) -> float:
