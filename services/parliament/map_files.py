@@ -86,6 +86,8 @@ def _refuse_overlaps(file: Path, cells: Mapping[str, Cell]) -> None:
 def _credit(file: Path, value: Any) -> str:
     if not isinstance(value, str):
         _refuse(file, "credit must be a text")
+    if len(value) > LONGEST_CREDIT:
+        _refuse(file, f"credit must be of {LONGEST_CREDIT} characters at most")
     return checked_credit(value)
 
 

@@ -117,14 +117,15 @@ def _check_codes(file: Path, cells: Mapping[str, Cell], seats: set[str]) -> None
     """Refuses a map of other seats, such as those of older boundaries."""
     lacking, strange = sorted(seats - cells.keys()), sorted(cells.keys() - seats)
     if lacking:
-        message = f"{file}: hexes lacks {len(lacking)} of our seats, such as {lacking[0]}."
+        message = f"{file}: hexes has no tile for {_named(lacking)}."
         raise Invalid("map_incomplete", message)
     if strange:
-        message = (
-            f"{file}: hexes has {len(strange)} codes that are no seats here, such as {strange[0]}. "
-            "Run `lobby import constituencies` first."
-        )
+        message = f"{file}: hexes has {_named(strange)}, which we have no constituency for."
         raise Invalid("map_of_other_seats", message)
+
+
+def _named(codes: Sequence[str]) -> str:
+    return codes[0] if len(codes) == 1 else f"{codes[0]} and {len(codes) - 1} more"
 
 
 def _store(session: Session, cells: Mapping[str, Cell], layout: MapLayout) -> None:

@@ -1,0 +1,106 @@
+"""Tests the map of all 650 seats: the one that we place, and the one of Automatic Knowledge.
+
+How good the placed map is, measured with the centroids of 2024:
+
+- Of the 1,760 pairs of seats that touch on the map of Automatic Knowledge, 45% touch on ours. Of
+  the pairs that touch on ours, 54% share a border in reality (on theirs 52%).
+- A tile is 48 km from its seat's place on average (on theirs 54 km), with the map laid over the
+  country as well as it can be. Distances to Scotland and in London cannot be kept: 650 hexagons of
+  one size have 1,778 pairs of neighbours on our map, and 1,760 on theirs, so both are as compact.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+
+import pytest
+
+from services.assembly import Lobby
+from services.parliament import hex_grid, map_tiles
+from services.parliament.hex_grid import Cell, Point
+from tests.support.common import REAL_DATA, import_real_members, needs_real_data
+
+pytestmark = [needs_real_data, pytest.mark.real_data, pytest.mark.slow]
+FILE = REAL_DATA / "map" / "hex.json"
+Pairs = set[frozenset[str]]
+
+
+@pytest.fixture
+def seats(empty_lobby: Lobby) -> Lobby:
+    import_real_members(empty_lobby)
+    return empty_lobby
+
+
+def cells_of(lobby: Lobby) -> Mapping[str, Cell]:
+    with lobby.database.read() as session:
+        return map_tiles.of_seats(session).cells
+
+
+def pairs(cells: Mapping[str, Cell]) -> Pairs:
+    seats = {cell: code for code, cell in cells.items()}
+    return {
+        frozenset((code, seats[near]))
+        for code, cell in cells.items()
+        for near in hex_grid.around(cell)
+        if near in seats
+    }
+
+
+def test_the_real_file_is_imported_whole_with_its_credit(seats: Lobby) -> None:
+    with seats.database.write() as session:
+        assert map_tiles.import_file(session, FILE, now=seats.clock()) == 650
+    with seats.database.read() as session:
+        found = map_tiles.of_seats(session)
+    hexes = json.loads(FILE.read_bytes())["hexes"]
+    assert found.cells == {code: (cell["q"], cell["r"]) for code, cell in hexes.items()}
+    assert "Automatic Knowledge" in found.credit
+    with seats.database.read() as session:
+        near = map_tiles.neighbours(session)
+    assert sum(map(len, near.values())) == 2 * 1760
+    assert near["S14000051"] == frozenset(), "Orkney and Shetland is alone"
+
+
+def test_all_seats_are_placed_near_their_place_and_beside_their_neighbours(seats: Lobby) -> None:
+    with seats.database.write() as session:
+        assert map_tiles.place(session, now=seats.clock()) == 0
+    ours = cells_of(seats)
+    theirs = {
+        code: (cell["q"], cell["r"])
+        for code, cell in json.loads(FILE.read_bytes())["hexes"].items()
+    }
+    assert len(ours) == len(set(ours.values())) == 650
+    assert not hex_grid.enclosed(set(ours.values()))
+    assert len(pairs(ours)) > 1740
+    assert len(pairs(ours) & pairs(theirs)) / len(pairs(theirs)) > 0.43
+    assert mean_distance(ours, theirs) < 3, "in tiles"
+    assert_across_the_sea(ours)
+
+
+def mean_distance(ours: Mapping[str, Cell], theirs: Mapping[str, Cell]) -> float:
+    """Returns how far tiles are from those of another map, with one middle, in tiles."""
+    one = {code: hex_grid.centre(cell) for code, cell in ours.items()}
+    other = {code: hex_grid.centre(theirs[code]) for code in ours}
+    from_middle, from_other_middle = middle(one), middle(other)
+    distances = [
+        math.dist(
+            (place[0] - from_middle[0], place[1] - from_middle[1]),
+            (other[code][0] - from_other_middle[0], other[code][1] - from_other_middle[1]),
+        )
+        for code, place in one.items()
+    ]
+    return sum(distances) / len(distances)
+
+
+def middle(places: Mapping[str, Point]) -> Point:
+    east, north = zip(*places.values(), strict=True)
+    return sum(east) / len(places), sum(north) / len(places)
+
+
+def assert_across_the_sea(cells: Mapping[str, Cell]) -> None:
+    """Northern Ireland is one island of 18 seats that touches no other seat."""
+    island = {code for code in cells if code.startswith("N")}
+    assert len(island) == 18
+    assert all(pair <= island or not pair & island for pair in pairs(cells))
+    east = {code: hex_grid.centre(cell)[0] for code, cell in cells.items()}
+    scotland = [place for code, place in east.items() if code.startswith("S")]
+    assert sum(east[code] for code in island) / 18 < sum(scotland) / len(scotland)
