@@ -38,7 +38,7 @@ from web.organisers.builder import (
     petition_stages,
     petition_step,
 )
-from web.organisers.campaign import changes, overview, pulse
+from web.organisers.campaign import changes, map_page, overview, pulse
 from web.public import (
     brand_styles,
     campaigns,
@@ -135,6 +135,7 @@ for noun in (
     letters_step,
     letter_step,
     partners_step,
+    map_page,
     brand_styles,
     style_guide,
     notices,

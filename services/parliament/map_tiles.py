@@ -41,7 +41,7 @@ _SEA = "N"
 
 
 @dataclass(frozen=True, slots=True)
-class SeatMap:
+class Tiles:
     """The cell of every seat, by GSS code, no two the same. `credit` is empty for our own map."""
 
     cells: Mapping[str, Cell]
@@ -56,7 +56,7 @@ class _Centroid(NamedTuple):
     northing: int | None
 
 
-def of_seats(session: Session) -> SeatMap:
+def of_seats(session: Session) -> Tiles:
     """Returns the map in one statement.
 
     Where no tiles are stored yet, they are placed once in each process. A seat that an imported map
@@ -65,9 +65,9 @@ def of_seats(session: Session) -> SeatMap:
     rows = session.connection().execute(_SEATS).all()
     stored = {row[0]: (row[5], row[6]) for row in rows if row[5] is not None}
     if not stored:
-        return SeatMap(_placed(tuple(_Centroid(*row[:5]) for row in rows)), "")
+        return Tiles(_placed(tuple(_Centroid(*row[:5]) for row in rows)), "")
     missing = [row[0] for row in rows if row[0] not in stored]
-    return SeatMap(stored | _foot(stored, missing), rows[0][7] or "")
+    return Tiles(stored | _foot(stored, missing), rows[0][7] or "")
 
 
 def neighbours(session: Session) -> Mapping[str, frozenset[str]]:

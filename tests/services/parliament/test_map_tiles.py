@@ -48,7 +48,7 @@ def import_map(lobby: Lobby, file: Path, *, credit: str = "") -> int:
         return map_tiles.import_file(session, file, credit=credit, now=lobby.clock())
 
 
-def map_of(lobby: Lobby) -> map_tiles.SeatMap:
+def map_of(lobby: Lobby) -> map_tiles.Tiles:
     with lobby.database.read() as session:
         return map_tiles.of_seats(session)
 

@@ -27,6 +27,8 @@ VIEWERS = (
     f"GET {CAMPAIGN}/parties.csv",
     f"GET {CAMPAIGN}/changes",
     f"GET {CAMPAIGN}/pulse",
+    f"GET {CAMPAIGN}/map",
+    f"GET {CAMPAIGN}/map.csv",
     "GET /organiser/people",
     "GET /organiser/account",
     "GET /organiser/account/password",
@@ -193,7 +195,12 @@ WAYS_IN = (
     "POST /set-up/{token=x}",
 )
 # Answers of numbers and names of parties alone, which hold no text of an organisation.
-NUMBERS = (f"GET {CAMPAIGN}/history.csv", f"GET {CAMPAIGN}/parties.csv", f"GET {CAMPAIGN}/pulse")
+NUMBERS = (
+    f"GET {CAMPAIGN}/history.csv",
+    f"GET {CAMPAIGN}/map.csv",
+    f"GET {CAMPAIGN}/parties.csv",
+    f"GET {CAMPAIGN}/pulse",
+)
 SILENT = ("POST /organiser/account/sessions/{session_id}/end",)
 """Does nothing for what is somebody else's, and says so to nobody."""
 
