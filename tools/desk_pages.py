@@ -284,6 +284,10 @@ def _draft(path: str) -> Path:
     return lambda desk: f"{desk.draft}{path}"
 
 
+def _draft_map(desk: DeskScene) -> str:
+    return f"{desk.draft.removesuffix('/edit')}/map"
+
+
 _NEW = (
     PageState("home, new", as_("new", "/organiser")),
     PageState("new campaign", as_("new", "/organiser/campaigns/new")),
@@ -306,17 +310,6 @@ _BUSY = (
     PageState("map, signatures", as_("owner", _own("/map?by=signatures"))),
     PageState("map, letters", as_("editor", _own("/map?by=letters"))),
     PageState("map, unknown", as_("viewer", _own("/map?by=party"))),
-    PageState("overview", as_("owner", _own(""))),
-    PageState("overview, viewer", as_("viewer", _own("?days=7"))),
-    PageState(
-        "overview, wrong goal",
-        pressed_in("editor", _own(""), "Change the goal", "Save the goal", member_goal="many"),
-    ),
-    PageState("overview, draft", as_("editor", f"{OWN}{DRAFT}")),
-    PageState("overview, quiet", as_("editor", f"{OWN}{QUIET}")),
-    PageState("overview, motion ended", _with_ended_motion),
-    PageState("changes", as_("editor", _own("/changes"))),
-    PageState("changes, none", as_("editor", f"{OWN}{DRAFT}/changes?since=2100-01-01")),
     PageState("letters", as_("owner", _own("/letters"))),
     PageState("letters, uncertain", as_("owner", _own("/letters?show=uncertain"))),
     PageState("letter to settle", as_("owner", _uncertain)),
@@ -355,6 +348,7 @@ _BUSY = (
     PageState("signed out while typing", _signed_out),
     PageState("petition, to close", linked("owner", _edit("/petition"), "Close")),
     PageState("draft, look", as_("editor", _draft("/look"))),
+    PageState("map, no motion", as_("editor", _draft_map)),
     PageState("draft, open", as_("owner", _draft("/open"))),
     PageState("organisation", as_("owner", "/organiser/look")),
     PageState("partners", as_("owner", "/organiser/partners")),

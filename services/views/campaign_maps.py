@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from services.parliament import map_tiles
 from services.parliament.hex_grid import Cell
+from services.parliament.map_tiles import Tiles
 from services.parliament.standing import Eligibility, Standing, StatedIntent
 from services.tallies.neighbours import FEWEST
 from services.tallies.seat_table import Tally, TallyRow, per_1000
@@ -29,7 +30,7 @@ class MapBy(StrEnum):
 
 
 class Mark(StrEnum):
-    """How a seat is drawn. The first six are for a map by standing."""
+    """How a seat is drawn. The first six are for a map by standing, in the order of its key."""
 
     SIGNED = "signed"
     WILL_SIGN = "will-sign"
@@ -46,14 +47,8 @@ class Mark(StrEnum):
     NO_ELECTORATE = "no-electorate"
 
 
-STANDINGS = (
-    Mark.SIGNED,
-    Mark.WILL_SIGN,
-    Mark.NOT_YET,
-    Mark.DOES_NOT_SIGN,
-    Mark.WITHDREW,
-    Mark.VACANT,
-)
+Marks = tuple[list[Mark], dict[Mark, tuple[float | None, float | None]]]
+"""The mark of each row, and the bounds of steps."""
 STEPS = (Mark.STEP_1, Mark.STEP_2, Mark.STEP_3, Mark.STEP_4, Mark.STEP_5)
 
 
@@ -97,7 +92,11 @@ def of_tally(
     A public map does not tell seats apart that have fewer than five signatures or letters: small
     numbers tell who has signed.
     """
-    tiles = map_tiles.of_seats(session)
+    return of_tiles(map_tiles.of_seats(session), tally, by, is_public=is_public)
+
+
+def of_tiles(tiles: Tiles, tally: Tally, by: MapBy, *, is_public: bool = False) -> CampaignMap:
+    """Returns the same where the tiles are read already."""
     entries = _by_standing if by is MapBy.STANDING else _by_count
     marks, steps = entries(tally, by, is_public)
     counts = Counter(marks)
@@ -115,9 +114,6 @@ def of_tally(
         credit=tiles.credit,
         is_empty=_is_empty(tally, by),
     )
-
-
-Marks = tuple[list[Mark], dict[Mark, tuple[float | None, float | None]]]
 
 
 def _is_empty(tally: Tally, by: MapBy) -> bool:

@@ -16,11 +16,13 @@ from services.parliament.hex_grid import Cell
 from services.views.campaign_maps import STEPS, CampaignMap, KeyEntry, MapBy, Mark, Tile
 from web.base.words import lower_first
 
-COLUMN, HALF_ROW = 9.0, 5.2
-"""How far apart columns, and half rows, are. A hexagon that fills its cell has a radius of 6."""
-RADIUS = 6.0
+COLUMN, HALF_ROW = 7, 4
+"""How far apart columns, and half rows, are: whole numbers are short, and nearly regular."""
+RADIUS = 14 / 3
+"""From the middle of a cell to its east and west corners."""
+MARGIN = 5
 WIDEST = 416
-LARGEST_SCALE = 3.5
+LARGEST_SCALE = 4.5
 """The most pixels of a unit: the map of a few seats stays small."""
 CACHED = 32
 """The maps of a process that are kept. One of 650 seats with links takes half a megabyte."""
@@ -108,69 +110,67 @@ def drawn(shown: CampaignMap, links: Sequence[SeatLink] = ()) -> HexMap:
 @lru_cache(maxsize=CACHED)
 def _svg(tiles: tuple[Tile, ...], links: tuple[SeatLink, ...], sentence: str) -> Markup:
     places = _places([tile.cell for tile in tiles])
-    width, height = (max(values) + RADIUS for values in zip(*places, strict=True))
+    width, height = (max(values) + MARGIN for values in zip(*places, strict=True))
     scale = min(LARGEST_SCALE, WIDEST / width)
     about = (
         Markup('aria-hidden="true"')
         if links
         else Markup('role="img" aria-label="{}"').format(sentence)
     )
-    uses = [_use(tile.mark, place) for tile, place in zip(tiles, places, strict=True)]
-    if links:
-        uses = [_link(link, use) for link, use in zip(links, uses, strict=True)]
     used = [mark for mark in Mark if any(tile.mark is mark for tile in tiles)]
     return Markup(
         '<svg class="hex-map" viewBox="0 0 {} {}" width="{}" height="{}" {}><defs>{}</defs>{}</svg>'
     ).format(
-        _short(width),
-        _short(height),
+        width,
+        height,
         round(width * scale),
         round(height * scale),
         about,
         Markup().join(
-            Markup('<g id="tile-{}">{}</g>').format(mark, _SHAPES[mark]) for mark in used
+            Markup('<g id="{}">{}</g>').format(_IDS[mark], _SHAPES[mark]) for mark in used
         ),
-        _grouped(tiles, uses),
+        _groups(tiles, places, links),
     )
 
 
-def _places(cells: Sequence[Cell]) -> list[tuple[float, float]]:
+def _places(cells: Sequence[Cell]) -> list[tuple[int, int]]:
     """Returns how far right and down the middles of cells are."""
     half_rows = [2 * row + (column & 1) for column, row in cells]
     west, north = min(column for column, _ in cells), max(half_rows)
     return [
-        ((column - west) * COLUMN + RADIUS, (north - half_row) * HALF_ROW + RADIUS)
+        ((column - west) * COLUMN + MARGIN, (north - half_row) * HALF_ROW + MARGIN)
         for (column, _), half_row in zip(cells, half_rows, strict=True)
     ]
 
 
-def _grouped(tiles: Sequence[Tile], uses: Sequence[str]) -> Markup:
-    """Returns the tiles of each mark in a group, which has its colours."""
-    pairs = sorted(zip((tile.mark for tile in tiles), uses, strict=True), key=lambda pair: pair[0])
+def _groups(
+    tiles: Sequence[Tile], places: Sequence[tuple[int, int]], links: Sequence[SeatLink]
+) -> Markup:
+    """Returns the tiles of each mark in a group, which has its colours, from west to east."""
+    order = sorted(range(len(tiles)), key=lambda number: (tiles[number].mark, places[number]))
+    parts = [
+        _tile(tile.mark, place, links[number] if links else None)
+        for number, (tile, place) in enumerate(zip(tiles, places, strict=True))
+    ]
     groups = (
-        f'<g class="{mark}">{"".join(use for _, use in of_mark)}</g>'
-        for mark, of_mark in groupby(pairs, key=lambda pair: pair[0])
+        f'<g class="{mark}">{"".join(parts[number] for number in numbers)}</g>'
+        for mark, numbers in groupby(order, key=lambda number: tiles[number].mark)
     )
     return Markup("".join(groups))  # noqa: S704 - numbers, names of marks, and escaped links
 
 
-def _use(mark: Mark, place: tuple[float, float]) -> str:
+def _tile(mark: Mark, place: tuple[int, int], link: SeatLink | None) -> str:
     x, y = place
-    return f'<use href="#tile-{mark}" x="{_short(x)}" y="{_short(y)}"/>'
-
-
-def _link(link: SeatLink, use: str) -> str:
-    title = f"<title>{escape(link.title)}</title>"
-    return f'<a href="{escape(link.path)}" tabindex="-1">{title}{use}</a>'
-
-
-def _short(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
+    use = f'<use href="#{_IDS[mark]}" x="{x}" y="{y}"/>'
+    if link is None:
+        return use
+    path, title = map(escape, link)
+    return f'<a href="{path}" tabindex="-1"><title>{title}</title>{use}</a>'
 
 
 def _sign(mark: Mark) -> Markup:
     return Markup(
-        '<svg class="tile-sign" viewBox="-7 -7 14 14" aria-hidden="true"><g class="{}">{}</g></svg>'
+        '<svg class="tile-sign" viewBox="-5 -5 10 10" aria-hidden="true"><g class="{}">{}</g></svg>'
     ).format(mark, _SHAPES[mark])
 
 
@@ -187,24 +187,16 @@ def _label(by: MapBy, entry: KeyEntry) -> str:
 
 
 def _sentence(shown: CampaignMap) -> str:
-    counts = ", ".join(
-        f"{lower_first(_label(shown.by, entry))}: {entry.seats:,}" for entry in shown.key
-    )
+    counts = " ".join(f"{_label(shown.by, entry)}: {entry.seats:,}." for entry in shown.key)
     about = lower_first(TITLES[shown.by])
-    return f"Map of {len(shown.tiles):,} constituencies by {about}. {counts}."
+    return f"Map of {len(shown.tiles):,} constituencies by {about}. {counts}"
 
 
-def _hexagon(radius: float) -> str:
-    half, high = radius / 2, radius * 0.866
-    corners = [
-        (radius, 0),
-        (half, high),
-        (-half, high),
-        (-radius, 0),
-        (-half, -high),
-        (half, -high),
-    ]
-    return f"M{'L'.join(f'{x:.4g} {y:.4g}' for x, y in corners)}z"
+def _hexagon(size: float) -> str:
+    """Returns a hexagon that fills a cell by this much, where 1 is wholly."""
+    wide, half, high = RADIUS * size, RADIUS * size / 2, HALF_ROW * size
+    corners = [(wide, 0), (half, high), (-half, high), (-wide, 0), (-half, -high), (half, -high)]
+    return f"M{'L'.join(f'{x:.3g} {y:.3g}' for x, y in corners)}z"
 
 
 def _shape(path: str, more: str = "") -> Markup:
@@ -212,17 +204,19 @@ def _shape(path: str, more: str = "") -> Markup:
 
 
 _SHAPES = {
-    Mark.SIGNED: _shape(_hexagon(5.7)),
-    Mark.WILL_SIGN: _shape(_hexagon(5.7), '<circle class="dot" r="1.9"/>'),
-    Mark.NOT_YET: _shape(_hexagon(5.1)),
-    Mark.DOES_NOT_SIGN: _shape(_hexagon(2.9)),
-    Mark.WITHDREW: _shape(_hexagon(3.3)),
-    Mark.VACANT: _shape(_hexagon(4.9) + "M-2.2 3.8L2.2-3.8"),
-    Mark.FEW: _shape(_hexagon(1.8)),
-    Mark.STEP_1: _shape(_hexagon(2.9)),
-    Mark.STEP_2: _shape(_hexagon(3.6)),
-    Mark.STEP_3: _shape(_hexagon(4.4)),
-    Mark.STEP_4: _shape(_hexagon(5.1)),
-    Mark.STEP_5: _shape(_hexagon(5.8)),
-    Mark.NO_ELECTORATE: _shape("M-3-3L3 3M3-3L-3 3"),
+    Mark.SIGNED: _shape(_hexagon(0.96)),
+    Mark.WILL_SIGN: _shape(_hexagon(0.96), '<circle class="dot" r="1.5"/>'),
+    Mark.NOT_YET: _shape(_hexagon(0.86)),
+    Mark.DOES_NOT_SIGN: _shape(_hexagon(0.48)),
+    Mark.WITHDREW: _shape(_hexagon(0.56)),
+    Mark.VACANT: _shape(_hexagon(0.82) + "M-1.9 3.28L1.9-3.28"),
+    Mark.FEW: _shape(_hexagon(0.3)),
+    Mark.STEP_1: _shape(_hexagon(0.48)),
+    Mark.STEP_2: _shape(_hexagon(0.6)),
+    Mark.STEP_3: _shape(_hexagon(0.73)),
+    Mark.STEP_4: _shape(_hexagon(0.85)),
+    Mark.STEP_5: _shape(_hexagon(0.97)),
+    Mark.NO_ELECTORATE: _shape("M-2.2-2.2L2.2 2.2M2.2-2.2L-2.2 2.2"),
 }
+_IDS = {mark: f"t{number}" for number, mark in enumerate(Mark)}
+"""The ids of the shapes. They are short, because each tile has one."""

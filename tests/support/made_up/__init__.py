@@ -1,0 +1,1 @@
+"""Content for tests that need no database."""
