@@ -69,7 +69,7 @@ def tally_of(rows: list[TallyRow], *, has_motion: bool = True, now: datetime = S
 def _motion(now: datetime) -> Motion:
     return Motion(
         id=1,
-        number=1,
+        number="1",
         title="A motion",
         text="",
         tabled_on=now.date(),

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request, Response
 
 from api.http.csv_answers import cacheable_csv
 from api.http.dependencies import Now, ReadSession, Slug
-from services.campaigns import campaigns
 from services.files.export_lines import FileFormat
 from services.tallies import seat_table, tally_exports, tally_summaries
 from services.tallies.seat_table import TallyRow
@@ -17,6 +16,7 @@ from web.base import words
 from web.base.charts import hex_map
 from web.base.charts.hex_map import SeatLink
 from web.base.desk import ViewerDesk
+from web.organisers.campaign import own
 
 PATH = "/organiser/campaigns/{slug}/map"
 STRONGEST = 15
@@ -28,7 +28,7 @@ def show_map(
     slug: Slug, desk: ViewerDesk, session: ReadSession, now: Now, by: str = ""
 ) -> Response:
     """Shows all seats by standing, or by signatures or letters per 1,000 voters."""
-    campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
+    campaign = own.of_page(desk, session, slug)
     tally = seat_table.of_campaign(session, campaign, now=now)
     chosen = MapBy(by) if by in list(MapBy) else MapBy.STANDING
     shown = campaign_maps.of_tally(session, tally, chosen)
@@ -39,7 +39,7 @@ def show_map(
         campaign=campaign,
         tally=tally,
         by=chosen,
-        ignored=by[:40] if by not in ("", *MapBy) else "",
+        ignored=f"by={by[:20]}" if by not in ("", *MapBy) else "",
         shown=hex_map.drawn(shown, [_link(row, chosen) for row in tally.rows]),
         tabs=hex_map.TABS,
         summary=summary,
@@ -55,7 +55,7 @@ def download_map(
     slug: Slug, request: Request, desk: ViewerDesk, session: ReadSession, now: Now
 ) -> Response:
     """Downloads the rows of the map as CSV: those of the tally."""
-    campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
+    campaign = own.of_page(desk, session, slug)
     tally = seat_table.of_campaign(session, campaign, now=now)
     text = tally_exports.tally_file(tally.rows, FileFormat.CSV)
     return cacheable_csv(request, text, name=f"{slug}-map.csv", is_public=False)

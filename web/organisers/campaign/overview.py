@@ -14,8 +14,10 @@ from services.building import readiness
 from services.campaigns import campaigns
 from services.errors import Invalid
 from services.tallies import history_exports, seat_table
+from services.views import campaign_maps
 from services.views.desk import by_party, overview
 from web.base import forms
+from web.base.charts import hex_map
 from web.base.desk import Desk, EditorDesk, ViewerDesk
 from web.base.rendering import see_other
 from web.organisers.builder import frame
@@ -131,6 +133,7 @@ def _page(
         shown=shown,
         charts=overview_charts.of_history(shown),
         parties=overview_charts.of_parties(shown.parties),
+        seat_map=hex_map.drawn(campaign_maps.of_tally(session, shown.tally)),
         form=form,
         days=span,
         ignored=f"days={days}" if days not in ("", *SPANS) else "",
