@@ -1,5 +1,6 @@
 """Tests `lobby import`."""
 
+import json
 import re
 import signal
 import sqlite3
@@ -45,6 +46,26 @@ def test_seats_members_and_postcodes_are_imported(cli: Cli) -> None:
     done = cli("import", "postcodes", folder / "postcodes.csv")
     assert (done.returncode, done.stderr.strip()) == (0, "")
     assert re.search(r"^rows read +58$", done.stdout, re.MULTILINE)
+
+
+def test_a_map_is_imported_and_kept_when_a_seat_is_added(demo: Cli, tmp_path: Path) -> None:
+    seats = (invented_campaign.FOLDER / "constituencies.csv").read_text(encoding="utf-8")
+    codes = [line.partition(",")[0] for line in seats.splitlines()[1:]]
+    hexes = {code: {"q": number, "r": 0} for number, code in enumerate(codes)}
+    file = tmp_path / "map.hexjson"
+    file.write_text(json.dumps({"layout": "odd-q", "hexes": hexes}), encoding="utf-8")
+    assert "--credit" in demo.refused("import", "map", file)
+    done = demo("import", "map", file, "--credit", "Map: ours")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "14 tiles.\n", "")
+    added = tmp_path / "constituencies.csv"
+    row = seats.splitlines()[-1].replace(codes[-1], "E14009999")
+    added.write_text(f"{seats}{row}\n", encoding="utf-8")
+    done = demo("import", "constituencies", added)
+    assert done.stdout == "15 constituencies.\n"
+    assert done.stderr.strip() == (
+        "1 seat has no tile on the imported map: import one with all seats."
+    )
+    assert "hexes has no tile for E14009999." in demo.refused("import", "map", file)
 
 
 def test_a_file_that_is_not_there_is_named(cli: Cli, tmp_path: Path) -> None:
