@@ -65,7 +65,9 @@ def test_a_map_is_imported_and_kept_when_a_seat_is_added(demo: Cli, tmp_path: Pa
     assert done.stderr.strip() == (
         "1 seat has no tile on the imported map: import one with all seats."
     )
-    assert "hexes has no tile for E14009999." in demo.refused("import", "map", file)
+    assert "hexes has no tile for E14009999." in demo.refused(
+        "import", "map", file, "--credit", "x"
+    )
 
 
 def test_a_file_that_is_not_there_is_named(cli: Cli, tmp_path: Path) -> None:
