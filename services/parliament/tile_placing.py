@@ -17,8 +17,8 @@ from typing import NamedTuple
 from services.parliament import hex_grid
 from services.parliament.hex_grid import Cell, Point, steps
 
-KM_PER_TILE = 22.0
-"""About the side of the square that a seat would have if all had the same area."""
+COUNTRY = 315_000
+"""About the square kilometres that the tiles of all seats start from: land, and some water."""
 MOST_NEIGHBOURS = 24
 ACROSS_THE_SEA = 3.5
 """The distance between the seats of two lands, in tiles, so that water is seen between them."""
@@ -50,7 +50,8 @@ def place(places: Sequence[Place]) -> list[Cell]:
     if not places:
         return []
     ties = _ties(places)
-    start = [(place.east / KM_PER_TILE, place.north / KM_PER_TILE) for place in places]
+    kilometres = math.sqrt(COUNTRY / len(places))  # of a tile
+    start = [(place.east / kilometres, place.north / kilometres) for place in places]
     board = _Board(_relaxed(start, ties), [place.land for place in places], ties)
     board.improve()
     board.fill_holes()
