@@ -116,7 +116,7 @@ def import_members(file: File) -> None:
 
 def place_tiles(lobby: Lobby) -> None:
     """Places seats on the map that have no tile yet, and names what an imported map lacks."""
-    with lobby.database.write(is_public=False) as session:
+    with lobby.database.write() as session:
         missing = map_tiles.place(session, now=lobby.clock())
     if missing:
         what = f"{missing} seats have no tile" if missing > 1 else "1 seat has no tile"
