@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from models import Constituency, Member, Membership, OfficeKind
 from services.errors import Conflict
-from services.parliament import members, salutations
+from services.parliament import contacts, members, salutations
 from services.parliament.members import SPEAKER, SPEAKER_TITLE, MemberRow, OfficeRow
 from services.parliament.official.members_api import Biography, CommonsMember
 
@@ -28,7 +28,8 @@ class MembersSync:
     """What a sync changed. `filled` counts the seats that have a member now.
 
     `vacated` are the names of seats that became vacant. `unmatched` are members whose constituency
-    has a name that none of ours has, with that name: our data about them stays.
+    has a name that none of ours has, with that name: our data about them stays. `with_telephone`
+    counts the members of whom the directory gives a telephone number.
     """
 
     filled: int
@@ -39,10 +40,11 @@ class MembersSync:
     without_email: int
     vacated: tuple[str, ...]
     unmatched: tuple[str, ...]
+    with_telephone: int = 0
 
 
 def apply_answers(session: Session, answers: list[CommonsMember], *, today: date) -> MembersSync:
-    """Updates members, memberships and offices from the answers on all current members.
+    """Updates members, memberships, offices and contacts from the answers on all current members.
 
     A seat of ours that none of them has becomes vacant. Raises Conflict, with nothing changed,
     where two members have one seat, where no member has a seat of ours, or where more than a tenth
@@ -62,6 +64,8 @@ def apply_answers(session: Session, answers: list[CommonsMember], *, today: date
     rows += [MemberRow(code, None, today) for code in vacated]
     left_on = {member.id: member.ends_on for member in answers if member.ends_on}
     changes = members.apply_rows(session, rows, today=today, left_on=left_on)
+    published = {member.id: member.contacts for member in seated.values()}
+    contacts.replace(session, published, kept={member.id for member in unmatched}, today=today)
     return MembersSync(
         filled=len(seated),
         begun=changes.begun,
@@ -71,6 +75,9 @@ def apply_answers(session: Session, answers: list[CommonsMember], *, today: date
         without_email=members.count_without_email(rows),
         vacated=tuple(sorted(vacated.values())),
         unmatched=tuple(f"{member.name} ({member.id}): {member.seat}" for member in unmatched),
+        with_telephone=sum(
+            any(office.telephone for office in offices) for offices in published.values()
+        ),
     )
 
 

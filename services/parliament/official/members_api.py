@@ -8,6 +8,7 @@ members; the ids of constituencies changed in 2024 while their names did not.
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal, TypeVar
@@ -15,6 +16,7 @@ from typing import Annotated, Literal, TypeVar
 import httpx2
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from models import ContactPlace
 from services.common import texts
 from services.errors import Invalid, Unavailable
 from services.parliament.official import backoff, http
@@ -24,7 +26,13 @@ from services.parliament.official.motions_api import Id
 PAGE = 20
 COMMONS = 1
 PARLIAMENTARY_OFFICE, CONSTITUENCY_OFFICE = 1, 4
+# All other types can be private: a home, an agent, a ministry.
+PLACES = {
+    PARLIAMENTARY_OFFICE: ContactPlace.WESTMINSTER,
+    CONSTITUENCY_OFFICE: ContactPlace.CONSTITUENCY,
+}
 LONGEST = 500
+LONGEST_TELEPHONE, LONGEST_EMAIL, FEWEST_DIGITS = 40, 254, 3
 
 Pause = Callable[[], None]
 Progress = Callable[[int, int], None]
@@ -86,7 +94,9 @@ class _ContactAddress(_Answer):
     """An address of a member; keys without a value are often absent."""
 
     type_id: int = Field(alias="typeId")
+    is_preferred: bool = Field(alias="isPreferred", default=False)
     is_web_address: bool = Field(alias="isWebAddress", default=False)
+    phone: str | None = None
     email: str | None = None
 
 
@@ -119,11 +129,24 @@ class _BiographyItem(_Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class OfficeContact:
+    """What the directory publishes of a member's office: a telephone number, an address, or both.
+
+    The number is as it is printed there, such as '020 7219 0000 (voicemail)'.
+    """
+
+    place: ContactPlace
+    telephone: str | None
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CommonsMember:
     """A member of the Commons with their contact data; `biography` is None if not requested.
 
-    `starts_on` is when their unbroken membership of the House began, which can be in another seat.
-    `full_title` reads 'Rt Hon Sir Keir Starmer MP', and `family_name` 'Starmer'; empty if unknown.
+    `email` is where letters go: the address of one of the offices in `contacts`. `starts_on` is
+    when their unbroken membership of the House began, which can be in another seat. `full_title`
+    reads 'Rt Hon Sir Keir Starmer MP', and `family_name` 'Starmer'; empty if unknown.
     """
 
     id: int
@@ -136,6 +159,7 @@ class CommonsMember:
     biography: Biography | None
     full_title: str = ""
     family_name: str = ""
+    contacts: tuple[OfficeContact, ...] = ()
 
 
 def fetch_members(
@@ -223,6 +247,7 @@ def _complete(
     about, path = f"member {member.id}", f"/Members/{member.id}"
     contact = requests.get(_ContactItem, f"{path}/Contact", about)
     biography = requests.get(_BiographyItem, f"{path}/Biography", about) if biographies else None
+    contacts = _contacts(contact)
     return CommonsMember(
         id=member.id,
         name=member.name,
@@ -230,23 +255,51 @@ def _complete(
         seat=member.membership.seat,
         starts_on=member.membership.starts_on,
         ends_on=member.membership.ends_on,
-        email=_email(contact),
+        email=next((office.email for office in contacts if office.email), None),
         biography=biography.value if biography else None,
         full_title=member.full_title or "",
         family_name=(member.listed_as or "").partition(",")[0],
+        contacts=contacts,
     )
 
 
-def _email(contact: _ContactItem) -> str | None:
-    """Returns the office in Parliament's address, or else the constituency office's, if valid."""
-    for wanted in (PARLIAMENTARY_OFFICE, CONSTITUENCY_OFFICE):
-        for office in contact.value:
-            if office.type_id == wanted and office.email and not office.is_web_address:
-                try:
-                    return texts.email_address(office.email)
-                except Invalid:
-                    continue
+def _contacts(contact: _ContactItem) -> tuple[OfficeContact, ...]:
+    """Returns the office in Parliament and then the constituency office, as far as published.
+
+    A member can have several offices of a type: the preferred one counts first.
+    """
+    offices = sorted(contact.value, key=lambda office: not office.is_preferred)
+    found = []
+    for kind, place in PLACES.items():
+        rows = [
+            office for office in offices if office.type_id == kind and not office.is_web_address
+        ]
+        telephone = _first(_telephone, [office.phone for office in rows])
+        email = _first(_email, [office.email for office in rows])
+        if telephone or email:
+            found.append(OfficeContact(place, telephone, email))
+    return tuple(found)
+
+
+def _first(rule: Callable[[str], str], values: list[str | None]) -> str | None:
+    """Returns the first value that a rule accepts."""
+    for value in filter(None, values):
+        with suppress(Invalid):
+            return rule(value)
     return None
+
+
+def _telephone(text: str) -> str:
+    """Returns a number as printed, in one line."""
+    number = texts.line(" ".join(text.split()), "phone", longest=LONGEST_TELEPHONE)
+    if sum(character.isdigit() for character in number) < FEWEST_DIGITS:
+        raise Invalid.field("phone", "phone_malformed", "This is no telephone number.")
+    return number
+
+
+def _email(text: str) -> str:
+    """Returns an address that fits into its column."""
+    return texts.line(texts.email_address(text), "email", longest=LONGEST_EMAIL)
 
 
 def _parse(model: type[_AnswerType], content: bytes, about: str) -> _AnswerType:
