@@ -59,6 +59,7 @@ class _Lobby(LazyGroup):
         "mail": Entry("cli.mail", "app", "The mail server, and emails that have been sent."),
         "organisation": Entry("cli.organisations", "organisation", "Organisations."),
         "organiser": Entry("cli.organisers", "app", "People who run campaigns."),
+        "member": Entry("cli.members", "app", "Members of Parliament."),
         "campaign": Entry("cli.campaigns", "campaign", "Campaigns of all organisations."),
         "petition": Entry("cli.campaigns", "petition", "Petitions of all campaigns."),
         "partner": Entry("cli.partners", "app", "Partners, whose sites post signatures."),

@@ -23,6 +23,7 @@ from worker.parliament import sync_saved_motion as sync_saved_motion
 from worker.retention import delete_old_drafts as delete_old_drafts
 from worker.retention import delete_old_submissions as delete_old_submissions
 from worker.retention import forget_old_accounts as forget_old_accounts
+from worker.retention import forget_team_records as forget_team_records
 from worker.sorting import sort_submissions as sort_submissions
 from worker.webhooks import clean_up_webhooks as clean_up_webhooks
 from worker.webhooks import deliver_webhooks as deliver_webhooks

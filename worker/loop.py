@@ -24,6 +24,7 @@ from worker.retention import (
     delete_old_drafts,
     delete_old_submissions,
     forget_old_accounts,
+    forget_team_records,
 )
 from worker.sorting import SubmissionSorter
 from worker.webhooks import clean_up_webhooks, deliver_webhooks
@@ -54,6 +55,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
             ("senders", SenderCleanup(), HOUR_SECONDS),
             ("drafts", delete_old_drafts, HOUR_SECONDS),
             ("accounts-cleanup", forget_old_accounts, HOUR_SECONDS),
+            ("team-records-cleanup", forget_team_records, HOUR_SECONDS),
             ("webhooks", deliver_webhooks, IDLE_SECONDS),
             ("webhooks-cleanup", clean_up_webhooks, CLEANUP_SECONDS),
             ("countries", correct_countries, CLEANUP_SECONDS),

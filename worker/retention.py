@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.accounts import retention
 from services.assembly import Lobby
+from services.campaigns import team_retention
 from services.letters import letter_drafts
 from services.submissions import ending, sender_requests
 
@@ -45,6 +46,12 @@ def forget_old_accounts(lobby: Lobby, _stop: threading.Event) -> None:
     """Deletes ended sessions, expired invitations, and what is older than a year, which are few."""
     with lobby.database.write(is_public=False) as session:
         retention.forget_old(session, now=lobby.clock())
+
+
+def forget_team_records(lobby: Lobby, _stop: threading.Event) -> None:
+    """Deletes notes and quick answers about members, a year after their campaign ended."""
+    with lobby.database.write(is_public=False) as session:
+        team_retention.forget_old(session, now=lobby.clock())
 
 
 class SenderCleanup:
