@@ -1,15 +1,16 @@
 """Notes of a campaign's team on members, and the days on which to ring their offices back.
 
 Notes are private: only pages of the organisation's editors and owners show them. A member who asks
-what is kept about them gets them, so they must be fit to be read by that person.
+what is kept about them gets them, so they must be fit to be read by that person. `team_records`
+reads them.
 """
 
-from collections.abc import Collection
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from models import Campaign, MemberNote, Membership, Organiser, Private
 from services.campaigns import quick_answers
@@ -99,22 +100,10 @@ def remove(session: Session, campaign: Campaign, note_id: UUID) -> int:
     return note.member_id
 
 
-def of_members(
-    session: Session, campaign_id: UUID, ids: Collection[int]
-) -> dict[int, list[MemberNote]]:
-    """Returns all notes on some members in one statement, the newest first."""
-    found: dict[int, list[MemberNote]] = {member_id: [] for member_id in ids}
-    is_theirs = (MemberNote.campaign_id == campaign_id, col(MemberNote.member_id).in_(ids))
-    newest = (col(MemberNote.created_at).desc(), col(MemberNote.id).desc())
-    for note in session.exec(select(MemberNote).where(*is_theirs).order_by(*newest)):
-        found[note.member_id].append(note)
-    return found
+def is_due(today: Any) -> sa.ColumnElement[bool]:
+    """Returns the SQL condition on a note whose office is to be rung back today.
 
-
-def is_due(today: date) -> sa.ColumnElement[bool]:
-    """Returns the SQL condition on a note whose office is to be rung back by now.
-
-    Members who have left Parliament don't count.
+    `today` is a day or a parameter. Members who have left Parliament don't count.
     """
     ends_on = col(Membership.ends_on)
     sits = sa.exists().where(
@@ -124,17 +113,6 @@ def is_due(today: date) -> sa.ColumnElement[bool]:
     )
     rung_back_at, day = col(MemberNote.rung_back_at), col(MemberNote.ring_back_on)
     return sa.and_(rung_back_at.is_(None), day <= today, sits)
-
-
-def to_ring_back(session: Session, campaign_id: UUID, *, today: date) -> dict[int, date]:
-    """Returns the members to ring back by today, each with the earliest day, in one statement."""
-    statement = (
-        sa.select(col(MemberNote.member_id), sa.func.min(col(MemberNote.ring_back_on)))
-        .where(col(MemberNote.campaign_id) == campaign_id, is_due(today))
-        .group_by(col(MemberNote.member_id))
-    )
-    rows = session.execute(statement).all()
-    return {row[0]: row[1] for row in rows}
 
 
 def _own(session: Session, campaign: Campaign, note_id: UUID) -> MemberNote:

@@ -218,10 +218,18 @@ def stated_intent(
     It comes from the newest verified reply or from an organiser's note; on the same day the note
     counts.
     """
+    last = last_statement(reply, notes)
+    return last[1] if last else None
+
+
+def last_statement(
+    reply: VerifiedReply | None, notes: Sequence[MemberOverride]
+) -> tuple[date, StatedIntent] | None:
+    """Returns the same with its day."""
     replied = [(reply.said_on, _INTENTS[reply.kind])] if reply and reply.kind in _INTENTS else []
     noted = [(note.starts_on, _INTENTS[note.kind]) for note in notes if note.kind in _INTENTS]
     in_order = sorted([*replied, *noted], key=lambda statement: statement[0])
-    return in_order[-1][1] if in_order else None
+    return in_order[-1] if in_order else None
 
 
 def _views(organisation_id: UUID) -> Select[MemberReply, Member, str]:

@@ -60,10 +60,14 @@ class MemberFacts:
         return self.standing is Standing.SIGNED
 
     @property
+    def can_be_asked(self) -> bool:
+        """Returns whether the member can sign, has not, and did not withdraw."""
+        return self.can_sign and self.standing is Standing.NOT_SIGNED
+
+    @property
     def is_target(self) -> bool:
         """Returns whether to ask the member. One who withdrew or refused is not asked."""
-        can_be_asked = self.can_sign and self.standing is Standing.NOT_SIGNED
-        return can_be_asked and self.said is not StatedIntent.WILL_NOT
+        return self.can_be_asked and self.said is not StatedIntent.WILL_NOT
 
     @property
     def is_promise(self) -> bool:
@@ -131,9 +135,16 @@ def rank(
     Members who said that they will sign come before all others, because a reminder costs least.
     That is a rule, which was not measured, and it does not change the scores.
     """
-    statistics = _statistics(members, motions, weights or Weights())
-    targets = [_target(facts, statistics) for facts in members if facts.is_target]
+    targets = [target for target in assess(members, motions, weights) if target.facts.is_target]
     return sorted(targets, key=_sort_key)
+
+
+def assess(
+    members: Sequence[MemberFacts], motions: Sequence[OtherMotion], weights: Weights | None = None
+) -> list[Target]:
+    """Returns the scores of all members who can be asked, whatever they said, in their order."""
+    statistics = _statistics(members, motions, weights or Weights())
+    return [_target(facts, statistics) for facts in members if facts.can_be_asked]
 
 
 def _statistics(

@@ -24,7 +24,7 @@ from services.tallies import seat_table
 from services.tallies.seat_rows import SeatConstituency, SeatMember
 from services.tallies.seat_table import Tally
 from services.targets.reasons import Reason, reasons_of
-from services.targets.scores import MemberFacts, OtherMotion, rank
+from services.targets.scores import MemberFacts, OtherMotion, Target, assess, rank
 
 _Name = tuple[int, str, UUID | None, int]
 """A name on a motion: the motion's id and number, the campaign's id if linked, the member's id."""
@@ -77,6 +77,15 @@ def of_tally(
         )
         for number, target in enumerate(targets, start=1)
     ]
+
+
+def assessed(session: Session, campaign: Campaign, tally: Tally) -> list[Target]:
+    """Returns the scores of all members who can be asked, whatever they said, in one statement.
+
+    Raises Conflict where `of_campaign` does.
+    """
+    motion = _open_motion(tally.motion)
+    return assess(_facts(tally), _other_motions(session, campaign, motion))
 
 
 def _open_motion(motion: Motion | None) -> Motion:

@@ -22,7 +22,14 @@ from models import (
 )
 from models.base import new_id
 from services.assembly import Lobby
-from services.campaigns import campaigns, member_notes, member_records, quick_answers
+from services.campaigns import (
+    campaigns,
+    member_notes,
+    member_records,
+    quick_answers,
+    team_records,
+)
+from services.campaigns.team_records import TeamEntry, TeamKnowledge
 from services.common import times
 from services.errors import Invalid, NotFound
 from services.organisations import organisations, organisers
@@ -84,18 +91,24 @@ class Team:
 
     def history(self) -> list[tuple[str, QuickAnswerKind]]:
         """Returns who recorded what of Morag, the newest first."""
-        found = self.write(
-            lambda session, campaign: quick_answers.of_members(session, campaign.id, [MORAG])
-        )
-        return [(answer.author.text, answer.kind) for answer in found[MORAG]]
+        return [(entry.author, entry.kind) for entry in self.entries() if entry.kind]
+
+    def entries(self, member_id: int = MORAG) -> list[TeamEntry]:
+        found: list[TeamEntry] = self.write(
+            lambda session, campaign: team_records.entries(session, campaign.id, [member_id])
+        )[member_id]
+        return found
 
     def newest(self) -> list[QuickAnswerKind]:
-        found = self.write(lambda session, campaign: quick_answers.newest_two(session, campaign.id))
-        return [answer.kind for answer in found.get(MORAG, [])]
+        known = self.known(TODAY)
+        return [answer.kind for answer in known.answers.get(MORAG, [])]
 
     def due(self, today: date) -> dict[int, date]:
-        found: dict[int, date] = self.write(
-            lambda session, campaign: member_notes.to_ring_back(session, campaign.id, today=today)
+        return self.known(today).ring_backs
+
+    def known(self, today: date) -> TeamKnowledge:
+        found: TeamKnowledge = self.write(
+            lambda session, campaign: team_records.knowledge(session, campaign.id, today=today)
         )
         return found
 
@@ -208,6 +221,25 @@ def test_a_note_that_is_refused_names_its_fields(case: str, team: Team) -> None:
     with pytest.raises(Invalid) as refused:
         team.note(text, day)
     assert [(field.field, field.code) for field in refused.value.fields] == expected
+
+
+def test_the_history_has_answers_and_notes_in_order(team: Team, clock: Clock) -> None:
+    team.answer(NO_ANSWER)
+    clock.advance(hours=1)
+    team.note("", str(TODAY))
+    clock.advance(hours=1)
+    team.answer(WILL_SIGN, by=BEN)
+    team.answer(WILL_NOT, member_id=TOMASZ)
+    found = [
+        (entry.kind, entry.author, entry.text, entry.ring_back_on, entry.is_to_ring)
+        for entry in team.entries()
+    ]
+    assert found == [
+        (WILL_SIGN, BEN, "", None, False),
+        (None, ANN, "", TODAY, True),
+        (NO_ANSWER, ANN, "", None, False),
+    ]
+    assert [entry.kind for entry in team.entries(TOMASZ)] == [WILL_NOT]
 
 
 def test_an_office_is_to_ring_from_its_day_until_somebody_has(team: Team) -> None:

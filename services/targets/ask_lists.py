@@ -1,0 +1,88 @@
+"""Which list of the desk a member is on, by what they said to the public or to the team alone.
+
+No queries. The rules are those of `docs/guide/whom-to-ask.md`. Only the desk may use what the team
+alone was told: the API's targets never do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from models import QuickAnswerKind
+from services.campaigns import member_replies
+from services.campaigns.team_records import Answer
+from services.common import times
+from services.parliament.standing import StatedIntent
+from services.tallies.seat_table import TallyRow
+
+PROMISE_RESTS = timedelta(days=7)
+"""How long nobody need ask an MP who promised. After that they are the first to ask."""
+
+
+class AskList(StrEnum):
+    """The lists, in the order of their tabs."""
+
+    TO_ASK = "to_ask"
+    RING_BACK = "ring_back"
+    SAID_YES = "said_yes"
+    SAID_NO = "said_no"
+    NO_ANSWER = "no_answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a member said last, and the day. `is_private`: to the team alone, on the telephone."""
+
+    kind: QuickAnswerKind
+    day: date
+    is_private: bool
+
+    def is_old_promise(self, today: date) -> bool:
+        """Returns whether they promised more than a week ago."""
+        return self.kind is QuickAnswerKind.WILL_SIGN and today - self.day > PROMISE_RESTS
+
+
+_KINDS = {
+    StatedIntent.WILL_SIGN: QuickAnswerKind.WILL_SIGN,
+    StatedIntent.WILL_NOT: QuickAnswerKind.WILL_NOT,
+}
+_LISTS = {
+    QuickAnswerKind.WILL_SIGN: AskList.SAID_YES,
+    QuickAnswerKind.WILL_NOT: AskList.SAID_NO,
+    QuickAnswerKind.NO_ANSWER: AskList.NO_ANSWER,
+}
+
+
+def last_said(row: TallyRow, answers: Sequence[Answer]) -> Said | None:
+    """Returns the later of a public statement and the newest of the team's answers, if any.
+
+    Of one day, the team's answer counts. 'No answer' says nothing, so a statement outlives it.
+    """
+    public = _public(row)
+    newest = answers[0] if answers else None
+    if newest is None:
+        return public
+    private = Said(newest.kind, times.today(newest.recorded_at), is_private=True)
+    if public and (public.day > private.day or private.kind is QuickAnswerKind.NO_ANSWER):
+        return public
+    return private
+
+
+def lists_of(said: Said | None, *, today: date) -> frozenset[AskList]:
+    """Returns the lists of a member who can be asked, 'Ring back today' aside.
+
+    A promise rests for a week, and 'No answer' until the next day; 'Said no' is not asked again.
+    """
+    if said is None:
+        return frozenset({AskList.TO_ASK})
+    own = _LISTS[said.kind]
+    is_asked = said.is_old_promise(today) or (
+        said.kind is QuickAnswerKind.NO_ANSWER and said.day < today
+    )
+    return frozenset({own, AskList.TO_ASK} if is_asked else {own})
+
+
+def _public(row: TallyRow) -> Said | None:
+    last = member_replies.last_statement(row.reply, [row.note] if row.note else [])
+    return Said(_KINDS[last[1]], last[0], is_private=False) if last else None
