@@ -43,11 +43,13 @@ def add_one_of_each(session: Session, now: datetime) -> None:
     hour = now.replace(minute=0, second=0, microsecond=0)
     session.add_all(
         [
-            MemberContact(
-                member_id=member.id,
-                place=westminster,
-                telephone="020 7946 0101",
-                read_on=now.date(),
+            session.merge(
+                MemberContact(
+                    member_id=member.id,
+                    place=westminster,
+                    telephone="020 7946 0101",
+                    read_on=now.date(),
+                )
             ),
             MemberNote(
                 text=Private(owner, "Ring on Monday."),

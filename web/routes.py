@@ -38,7 +38,7 @@ from web.organisers.builder import (
     petition_stages,
     petition_step,
 )
-from web.organisers.campaign import changes, map_page, overview, pulse
+from web.organisers.members import answers, asking, notes, phone_list
 from web.public import (
     brand_styles,
     campaigns,
@@ -131,6 +131,10 @@ for noun in (
     invitations,
     set_up,
     downloads,
+    asking,
+    phone_list,
+    answers,
+    notes,
     motion_step,
     letters_step,
     letter_step,

@@ -32,7 +32,7 @@ from models import (
 )
 from services.campaigns import campaigns, events, news, petitions
 from services.common import times
-from services.demonstration import invented_pictures
+from services.demonstration import invented_answers, invented_pictures
 from services.errors import Conflict, Unauthenticated
 from services.files import csv_reading
 from services.letters import confirmed_letters, intake
@@ -137,7 +137,7 @@ def load(
         session, **content["organisation"], is_demonstration=True, now=now
     )
     identity.change(session, organisation, content["identity"])
-    organisations.create_organiser(
+    organiser = organisations.create_organiser(
         session, keyring, organisation=organisation, email=ORGANISER, password=password, now=now
     )
     wordings.set_updates(session, organisation.id, content["wordings"]["updates"], now=now)
@@ -149,6 +149,8 @@ def load(
     _load_signatures(session, requests, postcodes, keyring, now)
     write_letters(session, campaign, requests[:LETTERS], postcodes, keyring, now)
     _load_reply(session, campaign, now)
+    invented_answers.load_contacts(session, today=times.today(now))
+    invented_answers.load_answers(session, campaign, organiser, now=now)
     _load_watch(session, campaign, now)
 
 

@@ -5,7 +5,7 @@ alone was told: the API's targets never do.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
@@ -32,11 +32,15 @@ class AskList(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a member said last, and the day. `is_private`: to the team alone, on the telephone."""
+    """What a member said last, and the day. `is_private`: to the team alone, on the telephone.
+
+    `tried_on` is when the team last rang a member in vain who had said something in public.
+    """
 
     kind: QuickAnswerKind
     day: date
     is_private: bool
+    tried_on: date | None = None
 
     def is_old_promise(self, today: date) -> bool:
         """Returns whether they promised more than a week ago."""
@@ -60,13 +64,13 @@ def last_said(row: TallyRow, answers: Sequence[Answer]) -> Said | None:
     Of one day, the team's answer counts. 'No answer' says nothing, so a statement outlives it.
     """
     public = _public(row)
-    newest = answers[0] if answers else None
-    if newest is None:
+    if not answers:
         return public
-    private = Said(newest.kind, times.today(newest.recorded_at), is_private=True)
-    if public and (public.day > private.day or private.kind is QuickAnswerKind.NO_ANSWER):
-        return public
-    return private
+    day = times.today(answers[0].recorded_at)
+    private = Said(answers[0].kind, day, is_private=True)
+    if public and private.kind is QuickAnswerKind.NO_ANSWER:
+        return replace(public, tried_on=day)
+    return public if public and public.day > day else private
 
 
 def lists_of(said: Said | None, *, today: date) -> frozenset[AskList]:
@@ -77,10 +81,9 @@ def lists_of(said: Said | None, *, today: date) -> frozenset[AskList]:
     if said is None:
         return frozenset({AskList.TO_ASK})
     own = _LISTS[said.kind]
-    is_asked = said.is_old_promise(today) or (
-        said.kind is QuickAnswerKind.NO_ANSWER and said.day < today
-    )
-    return frozenset({own, AskList.TO_ASK} if is_asked else {own})
+    is_asked = said.is_old_promise(today) or said.kind is QuickAnswerKind.NO_ANSWER
+    rests = today in (said.tried_on, said.day)
+    return frozenset({own, AskList.TO_ASK} if is_asked and not rests else {own})
 
 
 def _public(row: TallyRow) -> Said | None:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Collection
 from datetime import date, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
@@ -28,6 +29,7 @@ from services.parliament.standing import Eligibility, Role, Standing, StatedInte
 from services.views.timelines import Entry, Kind
 from services.webhooks import warning_mails
 
+_FIRST_NUMBER = re.compile(r"\+?[\d\s().-]+")
 # A full stop or a bracket behind an address belongs to the sentence.
 _LINK = re.compile(r"(https?://[^\s<>\"]*[^\s<>\".,;:!?)’'])")
 LONGEST_DESCRIPTION = 200  # the characters that search engines and messengers show
@@ -299,6 +301,23 @@ def linked(text: str) -> Markup:
     )
 
 
+def dialled(telephone: str) -> str:
+    """Returns the address of a link that rings the first number in a text as printed, or "".
+
+    `020 7946 0101 x 12` -> `tel:+442079460101`.
+    """
+    found = _FIRST_NUMBER.match(telephone.strip())
+    number = re.sub(r"[^\d+]", "", found[0].replace("(0)", "")) if found else ""
+    if not 10 <= len(number.lstrip("+")) <= 15:  # the longest that there is (E.164)
+        return ""
+    return f"tel:+44{number[1:]}" if number.startswith("0") else f"tel:{number}"
+
+
+def mailed(email: str) -> str:
+    """Returns the address of a link that writes to an email address."""
+    return f"mailto:{quote(email, safe='@')}"
+
+
 def field_name(field: str) -> str:
     """Names a field: `letters_sent` -> `Letters sent`."""
     return FIELDS.get(field) or field.replace("_", " ").replace(".", " ").capitalize()
@@ -342,6 +361,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "at_time": at_time,
     "day": day,
+    "dialled": dialled,
+    "mailed": mailed,
     "clock": times.clock,
     "time_and_day": times.time_and_day,
     "last_day": last_day,

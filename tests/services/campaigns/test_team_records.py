@@ -115,6 +115,10 @@ class Team:
 
 @pytest.fixture
 def team(lobby: Lobby) -> Team:
+    """A team that has recorded nothing: without what the demonstration's did."""
+    with lobby.database.write() as session:
+        for table in (QuickAnswer, MemberNote):
+            session.exec(sa.delete(table))
     return Team(lobby)
 
 

@@ -1,0 +1,1 @@
+"""Pages of the desk about a campaign's MPs: whom to ask, and what the team recorded."""
