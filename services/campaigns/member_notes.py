@@ -115,6 +115,19 @@ def is_due(today: Any) -> sa.ColumnElement[bool]:
     return sa.and_(rung_back_at.is_(None), day <= today, sits)
 
 
+def count_due(campaign_id: Any, today: Any) -> sa.ScalarSelect[int]:
+    """Returns SQL for the number of offices to ring back today, for one campaign of each row.
+
+    `campaign_id` is the column of the outer statement that names the campaign.
+    """
+    return (
+        sa.select(sa.func.count(sa.distinct(col(MemberNote.member_id))))
+        .where(col(MemberNote.campaign_id) == campaign_id, is_due(today))
+        .correlate(campaign_id.table)
+        .scalar_subquery()
+    )
+
+
 def _own(session: Session, campaign: Campaign, note_id: UUID) -> MemberNote:
     note = session.get(MemberNote, note_id)
     if note is None or note.campaign_id != campaign.id:

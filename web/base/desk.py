@@ -48,7 +48,7 @@ class Desk:
 
     A page below `/organiser/campaigns/{slug}` notes its campaign as the one looked at: its route
     has nothing to do for that. `second_step_due_at` is when an organiser who has no second step
-    must have one.
+    must have one. `offices_to_ring` is the number in the menu beside whom to ask next.
     """
 
     organiser: Organiser
@@ -59,6 +59,7 @@ class Desk:
     has_demonstration: bool
     campaign: Campaign | None = None
     second_step_due_at: datetime | None = None
+    offices_to_ring: int = 0
 
     @property
     def organisation_id(self) -> UUID:
@@ -179,6 +180,7 @@ def _desk(request: Request, lobby: Lobby, frame: Frame | None) -> Desk | None:
         form_token=form_tokens.of_session(request.cookies[cookie_name(lobby.settings)]),
         has_demonstration=frame.has_demonstration,
         campaign=frame.campaign,
+        offices_to_ring=frame.offices_to_ring,
         second_step_due_at=_second_step_due_at(lobby, organisation, found),
     )
 

@@ -119,19 +119,21 @@ def of_campaign(
     campaign: Campaign,
     *,
     now: datetime,
+    tally: Tally | None = None,
     neighbours: Mapping[str, frozenset[str]] = NO_NEIGHBOURS,
     placed_without: UUID | None = None,
     rung_back: tuple[int, date] | None = None,
 ) -> Asking:
     """Returns everybody on a list, best first, in a fixed number of statements.
 
-    `neighbours` are the seats next to each seat on the map. `placed_without` is an answer that was
-    just recorded: the MP keeps the place that they had without it. `rung_back` is an MP who was
-    just rung back, with the day, and keeps their place too. Raises Conflict where the campaign has
-    no motion, or its motion is no longer before Parliament.
+    `tally` is that of the campaign, if it has been read already. `neighbours` are the seats next to
+    each seat on the map. `placed_without` is an answer that was just recorded: the MP keeps the
+    place that they had without it. `rung_back` is an MP who was just rung back, with the day, and
+    keeps their place too. Raises Conflict where the campaign has no motion, or its motion is no
+    longer before Parliament.
     """
     today = times.today(now)
-    tally = seat_table.of_campaign(session, campaign, now=now)
+    tally = tally or seat_table.of_campaign(session, campaign, now=now)
     scored = {
         target.facts.member_id: target for target in targets.assessed(session, campaign, tally)
     }

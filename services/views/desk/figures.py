@@ -30,7 +30,8 @@ from models import (
     PetitionTally,
 )
 from models.base import UtcDateTime
-from services.tallies import counts
+from services.campaigns import member_notes
+from services.common import times
 from services.views.desk import names
 
 A_DAY = timedelta(days=1)
@@ -86,8 +87,8 @@ class LetterCounts:
 class CampaignFigures:
     """A campaign with its current motion.
 
-    `parliament_session` is the name of the motion's session. `motion_ended_on` is the day on which
-    the motion fell or was withdrawn, if it was.
+    `motion_ended_on` is the day on which the motion fell or was withdrawn, if it was.
+    `offices_to_ring` counts those that somebody should ring back today.
     """
 
     campaign: Campaign
@@ -96,6 +97,7 @@ class CampaignFigures:
     motion_ended_on: date | None
     figures: Figures
     letters: LetterCounts
+    offices_to_ring: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -116,14 +118,10 @@ def of_organisation(
     Signatures and letters count from the hour in which the 24 hours began, as in
     `services/tallies/histories.py`, which knows only their hours.
     """
-    values = _since(now) | {"organisation_id": organisation_id}
-    return [_of_row(row) for row in session.execute(_OF_ORGANISATION, values)]
-
-
-def of_campaign(session: Session, campaign_id: UUID, *, now: datetime) -> CampaignFigures:
-    """Returns those of one campaign."""
-    values = _since(now) | {"campaign_id": campaign_id}
-    return _of_row(session.execute(_OF_CAMPAIGN_ALONE, values).one())
+    since = now - A_DAY
+    values = {"organisation_id": organisation_id, "since": since, "hour": since - _AN_HOUR}
+    values["today"] = times.today(now)
+    return [_of_row(row) for row in session.execute(_CAMPAIGNS, values)]
 
 
 def total(campaigns: Iterable[CampaignFigures]) -> Figures:
@@ -138,17 +136,7 @@ def _since(now: datetime) -> dict[str, Any]:
 
 
 def _of_row(row: Any) -> CampaignFigures:
-    (
-        campaign,
-        motion,
-        parliament_session,
-        ended_on,
-        waiting,
-        uncertain,
-        rejected,
-        bounced,
-        *numbers,
-    ) = row
+    campaign, motion, ended_on, to_ring, waiting, uncertain, rejected, bounced, *numbers = row
     signed, signatures, letters, replies = (
         Figure(int(count), int(change))
         for count, change in zip(numbers[::2], numbers[1::2], strict=True)
@@ -160,6 +148,7 @@ def _of_row(row: Any) -> CampaignFigures:
         motion_ended_on=ended_on,
         figures=Figures(signed, signatures, letters, replies),
         letters=LetterCounts(waiting, uncertain, rejected - bounced, bounced),
+        offices_to_ring=to_ring,
     )
 
 
@@ -195,6 +184,7 @@ _CAMPAIGNS = (
         Motion,
         col(ParliamentSession.name),
         _ENDED_ON,
+        member_notes.count_due(col(Campaign.id), sa.bindparam("today", type_=sa.Date())),
         _letters(LetterState.QUEUED),
         _letters(LetterState.UNCERTAIN),
         _letters(LetterState.REJECTED),

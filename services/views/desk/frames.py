@@ -10,6 +10,8 @@ from sqlmodel import Session, col
 from models import Campaign, Organisation, Organiser, OrganiserSession, Picture, PictureFile
 from services.accounts import sessions
 from services.accounts.sessions import SignedIn
+from services.campaigns import member_notes
+from services.common import times
 from services.organisations import faces
 from services.organisations.faces import Face
 
@@ -19,7 +21,8 @@ class Frame:
     """Who is signed in, and for which organisation.
 
     `campaign` is that of the address if it is the organisation's, or else the one that was looked
-    at last. `has_demonstration` is about the installation.
+    at last. `has_demonstration` is about the installation. `offices_to_ring` counts those of the
+    campaign that somebody should ring back today.
     """
 
     signed_in: SignedIn
@@ -27,6 +30,7 @@ class Frame:
     face: Face
     campaign: Campaign | None
     has_demonstration: bool
+    offices_to_ring: int
 
 
 def of_token(session: Session, token: str, *, slug: str | None, now: datetime) -> Frame | None:
@@ -34,13 +38,14 @@ def of_token(session: Session, token: str, *, slug: str | None, now: datetime) -
 
     `slug` is that of a campaign in the address of the page.
     """
-    row = session.execute(_FRAME, sessions.values_of(token, now=now) | {"slug": slug}).first()
+    values = sessions.values_of(token, now=now) | {"slug": slug, "today": times.today(now)}
+    row = session.execute(_FRAME, values).first()
     found = sessions.of_row(row)
     if row is None or found is None or found.is_half:
         return None
-    organisation, campaign, has_demonstration, *logo = row[3:]
+    organisation, campaign, has_demonstration, offices_to_ring, *logo = row[3:]
     face = faces.of_row(organisation, *logo)
-    return Frame(found, organisation, face, campaign, has_demonstration)
+    return Frame(found, organisation, face, campaign, has_demonstration, offices_to_ring)
 
 
 _other = aliased(Organisation)
@@ -54,12 +59,14 @@ _OF_ADDRESS = (
     .scalar_subquery()
 )
 _shown = aliased(Campaign)
+_OFFICES_TO_RING = member_notes.count_due(_shown.id, sa.bindparam("today", type_=sa.Date()))
 # Built once: building it costs more than running it.
 _FRAME = (
     sessions.OF_TOKEN.add_columns(
         Organisation,
         _shown,
         sa.exists().where(col(_other.is_demonstration)),
+        _OFFICES_TO_RING,
         col(PictureFile.digest),
         col(PictureFile.width),
         col(PictureFile.height),

@@ -25,6 +25,7 @@ class TaskKind(StrEnum):
     WEBHOOKS_STOPPED = "webhooks_stopped"
     MOTION_ENDED = "motion_ended"
     SECOND_STEP = "second_step"
+    RING_BACK = "ring_back"
     OFFICES_FAIL = "offices_fail"
     NOTICE = "notice"
     CONTACT = "contact"
@@ -119,6 +120,8 @@ def _of_campaigns(sources: Sources, now: datetime) -> Iterator[Task]:
                 campaign,
                 letters=each.letters.uncertain,
             )
+        if each.is_open and each.offices_to_ring:
+            yield Task(TaskKind.RING_BACK, campaign.id, campaign, offices=each.offices_to_ring)
         if failing := sources.offices.get(campaign.id):
             yield Task(
                 TaskKind.OFFICES_FAIL,

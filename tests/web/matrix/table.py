@@ -16,6 +16,7 @@ from tests.support.common import ORGANISERS_PASSWORD
 
 PASSWORD = {"password": ORGANISERS_PASSWORD}
 CAMPAIGN = "/organiser/campaigns/{slug}"
+ASK = f"{CAMPAIGN}/ask"
 EDIT = f"{CAMPAIGN}/edit"
 PETITION = f"{EDIT}/petition/{{petition_slug}}"
 WEBHOOK = "/organiser/webhooks/{webhook_id}"
@@ -71,6 +72,14 @@ EDITORS = (
     f"GET {EDIT}/open",
     f"GET {EDIT}/open/{{stage=pause}}",
     f"POST {EDIT}/open/{{stage=pause}}",
+    f"GET {ASK}",
+    f"GET {ASK}/print",
+    f"GET {ASK}.csv",
+    f"POST {ASK}/{{member_id=900001}}/answer",
+    f"POST {ASK}/answers/{{answer_id}}/undo",
+    f"POST {ASK}/{{member_id=900001}}/notes",
+    f"POST {ASK}/notes/{{note_id}}/rung-back",
+    f"POST {ASK}/notes/{{note_id}}/remove",
     f"GET {CAMPAIGN}/news",
     f"GET {CAMPAIGN}/news/new",
     f"POST {CAMPAIGN}/news/new",
@@ -206,6 +215,8 @@ SILENT = ("POST /organiser/account/sessions/{session_id}/end",)
 
 FIELDS = {
     "POST /organiser/letters/{letter_id}/settle": {"outcome": "sent"},
+    f"POST {ASK}/{{member_id=900001}}/answer": {"answer": "no_answer"},
+    f"POST {ASK}/{{member_id=900001}}/notes": {"text": "Rang."},
     "POST /organiser/people/{organiser_id}/role": {"role": "viewer", **PASSWORD},
     "POST /organiser/people/{organiser_id}/remove": PASSWORD,
     f"POST {EDIT}/letters/{{variant=ask}}/move": {"to": "down"},

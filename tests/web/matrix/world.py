@@ -13,6 +13,7 @@ from sqlmodel import Session, SQLModel, select
 
 from models import (
     AccountEventKind,
+    Campaign,
     CampaignStatus,
     DeliveryState,
     EventKind,
@@ -21,6 +22,7 @@ from models import (
     Organisation,
     Organiser,
     Private,
+    QuickAnswerKind,
     Role,
     Scope,
     Supporter,
@@ -30,7 +32,15 @@ from models import (
 from models.base import new_id
 from services.accounts import invitations, record, sessions
 from services.assembly import Lobby
-from services.campaigns import campaigns, events, news, petitions
+from services.campaigns import (
+    campaigns,
+    events,
+    member_notes,
+    news,
+    petitions,
+    quick_answers,
+)
+from services.common import times
 from services.demonstration import invented_campaign
 from services.keys import api_keys
 from services.letters.kinds import variants
@@ -41,6 +51,7 @@ from tests.support.common import CAMPAIGN, PETITION
 from tests.support.desk import add_organiser
 
 MARKER = "zebedee"
+MEMBER = 900001
 OTHERS = "others"
 UNCOMPARED = ("organiser_session", "organiser_device")
 """Tables in which every visit leaves a trace of the visitor."""
@@ -171,7 +182,21 @@ def _campaign(session: Session, lobby: Lobby, owner: Organisation, slug: str, te
         "update": own_update.slug,
         "event_id": str(event.id),
         "letter_id": str(_letter(session, lobby, owner, about.id, text)),
-    }
+    } | _team_records(session, lobby, owner, about, text)
+
+
+def _team_records(
+    session: Session, lobby: Lobby, owner: Organisation, about: Campaign, text: str
+) -> Values:
+    """Adds a quick answer, and a note with a day to ring back, on an MP."""
+    organiser = session.exec(select(Organiser).where(Organiser.organisation_id == owner.id)).first()
+    assert organiser is not None
+    now = lobby.clock()
+    of: dict[str, Any] = {"member_id": MEMBER, "organiser": organiser, "now": now}
+    answer = quick_answers.record(session, about, kind=QuickAnswerKind.WILL_SIGN, **of)
+    day = str(times.today(now))
+    note = member_notes.add(session, about, text=f"{text} note", ring_back_on=day, **of)
+    return {"answer_id": str(answer.id), "note_id": str(note.id)}
 
 
 def _letter(

@@ -13,6 +13,8 @@ from services.targets.ask_lists import AskList
 from services.views.desk.asking import AskFilter, Asking, LettersSoFar
 
 PAGE_PATH = "/organiser/campaigns/{slug}/ask"
+OF_MEMBER = "mp"
+"""What a form on the page of one MP sends instead of a query string."""
 MOST_PAGES = 1000
 LONGEST_VALUE = 100
 MOST_NAMED = 3
@@ -26,6 +28,7 @@ class AskQuery:
 
     Of what was just done, `answered` is the id of an answer and `noted` of a note. `rung` is the id
     of a member who was rung back, with the `day` of the note, and `undone` that of another.
+    `is_of_member` is true for a form on the page of one MP.
     """
 
     show: AskList = AskList.TO_ASK
@@ -35,6 +38,7 @@ class AskQuery:
     page: int = 1
     done: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    is_of_member: bool = False
 
     @property
     def only(self) -> AskFilter:
@@ -102,15 +106,22 @@ def read(pairs: Pairs) -> AskQuery:
 
 def read_back(text: str) -> AskQuery:
     """Reads the query string of the page that a form was on, without what was done there."""
+    if text == OF_MEMBER:
+        return AskQuery(is_of_member=True)
     return replace(read(parse_qsl(text.removeprefix("?"))), done={})
 
 
 def back_to(slug: str, query: AskQuery, member_id: int, **done: object) -> str:
-    """Returns the address of the page with the row of a member, which then has the focus."""
-    address = query.address()
+    """Returns the address of the page that a form was on, with the row of a member in focus.
+
+    `done` is what was done, for the note that says so.
+    """
     extra = urlencode({name: str(value) for name, value in done.items()})
+    if query.is_of_member:
+        return f"/organiser/campaigns/{slug}/mps/{member_id}?{extra}#m{member_id}"
+    address = query.address()
     joined = f"{address}&{extra}" if address else f"?{extra}"
-    return f"{PAGE_PATH.format(slug=slug)}{joined if extra else address}#m{member_id}"
+    return f"{PAGE_PATH.format(slug=slug)}{joined}#m{member_id}"
 
 
 def pages_near(page: int, pages: int) -> Sequence[int | None]:
