@@ -1,24 +1,19 @@
 """Tests what a team keeps about members: quick answers, notes, days to ring back."""
 
 import threading
-from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session, select
+from sqlmodel import select
 
 import worker
 from models import (
-    Campaign,
     CampaignStatus,
     MemberNote,
     Membership,
     Organiser,
     QuickAnswer,
-    QuickAnswerKind,
-    Role,
 )
 from models.base import new_id
 from services.assembly import Lobby
@@ -27,98 +22,18 @@ from services.campaigns import (
     member_notes,
     member_records,
     quick_answers,
-    team_records,
 )
-from services.campaigns.team_records import TeamEntry, TeamKnowledge
 from services.common import times
 from services.errors import Invalid, NotFound
 from services.organisations import organisations, organisers
 from tests.support.common import CAMPAIGN, START, Clock
-from tests.support.desk import add_organiser
+from tests.support.team import ANN, BEN, MORAG, NO_ANSWER, NOTE, TOMASZ, WILL_NOT, WILL_SIGN, Team
 
-MORAG, TOMASZ = 900001, 900005
-ANN, BEN = "ann@team.example.org", "ben@team.example.org"
-WILL_SIGN, WILL_NOT, NO_ANSWER = QuickAnswerKind
 TODAY = START.date()
-TEXT = "Caseworker: she'll sign when she's back."
-
-
-class Team:
-    """Two organisers of the demonstration, who record things."""
-
-    def __init__(self, lobby: Lobby) -> None:
-        self.lobby = lobby
-        self.people = {
-            email: add_organiser(lobby, Role.EDITOR, email=email) for email in (ANN, BEN)
-        }
-
-    def write(self, call: Callable[[Session, Campaign], Any]) -> Any:
-        with self.lobby.database.write() as session:
-            return call(session, campaigns.by_slug(session, CAMPAIGN))
-
-    def answer(
-        self, kind: QuickAnswerKind, *, by: str = ANN, member_id: int = MORAG
-    ) -> QuickAnswer:
-        def call(session: Session, campaign: Campaign) -> QuickAnswer:
-            return quick_answers.record(
-                session,
-                campaign,
-                member_id=member_id,
-                kind=kind,
-                organiser=self.people[by],
-                now=self.lobby.clock(),
-            )
-
-        found: QuickAnswer = self.write(call)
-        return found
-
-    def note(
-        self, text: str = TEXT, ring_back_on: str = "", *, member_id: int = MORAG
-    ) -> MemberNote:
-        def call(session: Session, campaign: Campaign) -> MemberNote:
-            return member_notes.add(
-                session,
-                campaign,
-                member_id=member_id,
-                text=text,
-                ring_back_on=ring_back_on,
-                organiser=self.people[ANN],
-                now=self.lobby.clock(),
-            )
-
-        found: MemberNote = self.write(call)
-        return found
-
-    def history(self) -> list[tuple[str, QuickAnswerKind]]:
-        """Returns who recorded what of Morag, the newest first."""
-        return [(entry.author, entry.kind) for entry in self.entries() if entry.kind]
-
-    def entries(self, member_id: int = MORAG) -> list[TeamEntry]:
-        found: list[TeamEntry] = self.write(
-            lambda session, campaign: team_records.entries(session, campaign.id, [member_id])
-        )[member_id]
-        return found
-
-    def newest(self) -> list[QuickAnswerKind]:
-        known = self.known(TODAY)
-        return [answer.kind for answer in known.answers.get(MORAG, [])]
-
-    def due(self, today: date) -> dict[int, date]:
-        return self.known(today).ring_backs
-
-    def known(self, today: date) -> TeamKnowledge:
-        found: TeamKnowledge = self.write(
-            lambda session, campaign: team_records.knowledge(session, campaign.id, today=today)
-        )
-        return found
 
 
 @pytest.fixture
 def team(lobby: Lobby) -> Team:
-    """A team that has recorded nothing: without what the demonstration's did."""
-    with lobby.database.write() as session:
-        for table in (QuickAnswer, MemberNote):
-            session.exec(sa.delete(table))
     return Team(lobby)
 
 
@@ -193,8 +108,8 @@ def test_what_belongs_to_another_campaign_is_not_found(team: Team, lobby: Lobby)
 
 
 def test_a_note_keeps_its_words_its_author_and_its_day(team: Team, lobby: Lobby) -> None:
-    note = team.note(f"  {TEXT}\r\nAgain on Monday. ", "2026-07-06")
-    assert note.text.text == f"{TEXT}\nAgain on Monday."
+    note = team.note(f"  {NOTE}\r\nAgain on Monday. ", "2026-07-06")
+    assert note.text.text == f"{NOTE}\nAgain on Monday."
     assert (note.author.text, note.ring_back_on) == (ANN, date(2026, 7, 6))
     with lobby.database.read() as session:
         raw = session.connection().execute(sa.text("SELECT text, author FROM member_note")).one()
@@ -335,9 +250,9 @@ def test_a_member_gets_all_that_the_organisation_keeps(team: Team, lobby: Lobby)
         others = member_records.text_about(session, theirs, MORAG, now=START)
         with pytest.raises(NotFound):
             member_records.text_about(session, ours, 1, now=START)
-    for part in (TEXT, ANN, BEN, "will_sign", "To ring back on 1 July 2026", CAMPAIGN):
+    for part in (NOTE, ANN, BEN, "will_sign", "To ring back on 1 July 2026", CAMPAIGN):
         assert part in text
     assert times.moment(START) in text
     assert "somebody else" not in text
-    for part in (TEXT, ANN, BEN, CAMPAIGN):
+    for part in (NOTE, ANN, BEN, CAMPAIGN):
         assert part not in others
