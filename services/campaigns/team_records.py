@@ -3,11 +3,10 @@
 Only pages of the organisation's editors and owners may show it.
 """
 
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,23 +16,24 @@ from models import MemberNote, QuickAnswer, QuickAnswerKind
 from services.campaigns import member_notes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer without the name of whoever recorded it."""
+class Answer(NamedTuple):
+    """An answer of an office, without the name of whoever recorded it."""
 
-    id: UUID
     kind: QuickAnswerKind
     recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class TeamKnowledge:
-    """What a team knows, by member: the last two answers, newest first, and whom to ring back.
+    """What a team knows, by member: the newest answers, and whom to ring back.
 
-    `ring_backs` has the earliest day, today or before, on which nobody has rung back yet.
+    `before` has what counted before an answer that was just recorded and counts now, for its member
+    alone; None if there was none. `ring_backs` has the earliest day, today or before, on which nobody has rung
+    back yet.
     """
 
-    answers: dict[int, list[Answer]] = field(default_factory=dict)
+    answers: dict[int, Answer] = field(default_factory=dict)
+    before: dict[int, Answer | None] = field(default_factory=dict)
     ring_backs: dict[int, date] = field(default_factory=dict)
 
 
@@ -55,19 +55,25 @@ class TeamEntry:
         return self.ring_back_on is not None and self.rung_back_at is None
 
 
-def knowledge(session: Session, campaign_id: UUID, *, today: date) -> TeamKnowledge:
-    """Returns what a campaign's team knows of all members, in one statement."""
-    answers: defaultdict[int, list[Answer]] = defaultdict(list)
-    ring_backs: dict[int, date] = {}
-    values = {"campaign_id": campaign_id, "today": today}
-    for member_id, answer_id, kind, recorded_at, ring_back_on in session.execute(_KNOWN, values):
-        if answer_id is None:
-            ring_backs[member_id] = ring_back_on
-        else:
-            answers[member_id].append(Answer(answer_id, kind, recorded_at))
-    for found in answers.values():
-        found.sort(key=lambda answer: (answer.recorded_at, answer.id), reverse=True)
-    return TeamKnowledge(answers, ring_backs)
+def knowledge(
+    session: Session, campaign_id: UUID, *, today: date, just_recorded: UUID | None = None
+) -> TeamKnowledge:
+    """Returns what a campaign's team knows of all members, in one statement.
+
+    `just_recorded` is the answer whose member is in `before`.
+    """
+    known, second = TeamKnowledge(), dict[int, Answer]()
+    values = {"campaign_id": campaign_id, "today": today, "just_recorded": just_recorded}
+    for member_id, place, is_new, kind, recorded_at, day in session.execute(_KNOWN, values):
+        if day is not None:
+            known.ring_backs[member_id] = day
+            continue
+        (known.answers if place == 1 else second)[member_id] = Answer(kind, recorded_at)
+        if is_new and place == 1:
+            known.before[member_id] = None
+    for member_id in known.before:
+        known.before[member_id] = second.get(member_id)
+    return known
 
 
 def entries(
@@ -98,12 +104,12 @@ def _none(column: Any) -> sa.ColumnElement[Any]:
 _CAMPAIGN = sa.bindparam("campaign_id", type_=sa.Uuid())
 _IDS: Any = sa.bindparam("ids", expanding=True)
 _TODAY = sa.bindparam("today", type_=sa.Date())
+_JUST_RECORDED = sa.bindparam("just_recorded", type_=sa.Uuid())
 _kind, _recorded_at = col(QuickAnswer.kind), col(QuickAnswer.recorded_at)
 _answer_id, _ring_back_on = col(QuickAnswer.id), col(MemberNote.ring_back_on)
 _numbered = (
     sa.select(
         col(QuickAnswer.member_id),
-        _answer_id,
         _kind,
         _recorded_at,
         sa.func.row_number()
@@ -112,21 +118,32 @@ _numbered = (
             order_by=(_recorded_at.desc(), _answer_id.desc()),
         )
         .label("place"),
+        (_answer_id == _JUST_RECORDED).label("is_new"),
     )
     .where(col(QuickAnswer.campaign_id) == _CAMPAIGN)
     .subquery()
 )
+_its_member = (
+    sa.select(col(QuickAnswer.member_id)).where(_answer_id == _JUST_RECORDED).scalar_subquery()
+)
 _KNOWN = sa.union_all(
     sa.select(
         _numbered.c.member_id,
-        _numbered.c.id,
+        _numbered.c.place,
+        _numbered.c.is_new,
         _numbered.c.kind,
         _numbered.c.recorded_at,
         _none(_ring_back_on),
-    ).where(_numbered.c.place <= 2),
+    ).where(
+        sa.or_(
+            _numbered.c.place == 1,
+            sa.and_(_numbered.c.place == 2, _numbered.c.member_id == _its_member),
+        )
+    ),
     sa.select(
         col(MemberNote.member_id),
-        _none(_answer_id),
+        sa.literal(0),
+        sa.false(),
         _none(_kind),
         _none(_recorded_at),
         sa.func.min(_ring_back_on),

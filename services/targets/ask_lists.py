@@ -4,7 +4,6 @@ No queries. The rules are those of `docs/guide/whom-to-ask.md`. Only the desk ma
 alone was told: the API's targets never do.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -51,23 +50,24 @@ _KINDS = {
     StatedIntent.WILL_SIGN: QuickAnswerKind.WILL_SIGN,
     StatedIntent.WILL_NOT: QuickAnswerKind.WILL_NOT,
 }
+_TO_ASK = frozenset({AskList.TO_ASK})
 _LISTS = {
-    QuickAnswerKind.WILL_SIGN: AskList.SAID_YES,
-    QuickAnswerKind.WILL_NOT: AskList.SAID_NO,
-    QuickAnswerKind.NO_ANSWER: AskList.NO_ANSWER,
+    QuickAnswerKind.WILL_SIGN: frozenset({AskList.SAID_YES}),
+    QuickAnswerKind.WILL_NOT: frozenset({AskList.SAID_NO}),
+    QuickAnswerKind.NO_ANSWER: frozenset({AskList.NO_ANSWER}),
 }
 
 
-def last_said(row: TallyRow, answers: Sequence[Answer]) -> Said | None:
+def last_said(row: TallyRow, newest: Answer | None) -> Said | None:
     """Returns the later of a public statement and the newest of the team's answers, if any.
 
     Of one day, the team's answer counts. 'No answer' says nothing, so a statement outlives it.
     """
-    public = _public(row)
-    if not answers:
+    public = _public(row) if row.said else None
+    if newest is None:
         return public
-    day = times.today(answers[0].recorded_at)
-    private = Said(answers[0].kind, day, is_private=True)
+    day = times.today(newest.recorded_at)
+    private = Said(newest.kind, day, is_private=True)
     if public and private.kind is QuickAnswerKind.NO_ANSWER:
         return replace(public, tried_on=day)
     return public if public and public.day > day else private
@@ -79,11 +79,10 @@ def lists_of(said: Said | None, *, today: date) -> frozenset[AskList]:
     A promise rests for a week, and 'No answer' until the next day; 'Said no' is not asked again.
     """
     if said is None:
-        return frozenset({AskList.TO_ASK})
-    own = _LISTS[said.kind]
-    is_asked = said.is_old_promise(today) or said.kind is QuickAnswerKind.NO_ANSWER
+        return _TO_ASK
+    is_asked = said.kind is QuickAnswerKind.NO_ANSWER or said.is_old_promise(today)
     rests = today in (said.tried_on, said.day)
-    return frozenset({own, AskList.TO_ASK} if is_asked and not rests else {own})
+    return _LISTS[said.kind] | _TO_ASK if is_asked and not rests else _LISTS[said.kind]
 
 
 def _public(row: TallyRow) -> Said | None:

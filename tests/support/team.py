@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -101,16 +102,19 @@ class Team:
         )[member_id]
         return found
 
-    def newest(self) -> list[QuickAnswerKind]:
-        known = self.known(START.date())
-        return [answer.kind for answer in known.answers.get(MORAG, [])]
+    def newest(self) -> QuickAnswerKind | None:
+        """Returns the answer about Morag that counts."""
+        answer = self.known(START.date()).answers.get(MORAG)
+        return answer.kind if answer else None
 
     def due(self, today: date) -> dict[int, date]:
         return self.known(today).ring_backs
 
-    def known(self, today: date) -> TeamKnowledge:
+    def known(self, today: date, just_recorded: UUID | None = None) -> TeamKnowledge:
         found: TeamKnowledge = self.write(
-            lambda session, campaign: team_records.knowledge(session, campaign.id, today=today)
+            lambda session, campaign: team_records.knowledge(
+                session, campaign.id, today=today, just_recorded=just_recorded
+            )
         )
         return found
 

@@ -3,8 +3,8 @@
 Only editors and owners may see it: it uses what the team keeps to itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -24,6 +24,8 @@ from services.targets.desk_reasons import DeskReason, Surroundings
 from services.targets.reasons import FEW_LETTERS
 from services.targets.scores import Target
 
+_NO_LIST: frozenset[AskList] = frozenset()
+_RING_BACK = frozenset({AskList.RING_BACK})
 NO_NEIGHBOURS: Mapping[str, frozenset[str]] = {}
 
 
@@ -62,11 +64,10 @@ class AskFilter:
 class AskRow:
     """An MP on one of the lists.
 
-    `rank` is the place among all to ask, from 1, or None for one who is not asked now. `target` is
-    None for one who can't be asked, such as an MP to ring back who has signed since. `said` is what
-    the MP said last, and `placed_by` the same without an answer that was just recorded.
-    `ring_back_on` is the day on which somebody should ring back, today or before. `lists` are those
-    that the MP is on, and `shown_on` those on which the page shows them.
+    `target` is None for one who can't be asked, such as an MP to ring back who has signed since.
+    `said` is what the MP said last, and `placed_by` the same without an answer that was just
+    recorded. `ring_back_on` is the day on which somebody should ring back, today or before. `lists`
+    are those that the MP is on, and `shown_on` those on which the page shows them.
     """
 
     seat: TallyRow
@@ -77,15 +78,18 @@ class AskRow:
     ring_back_on: date | None
     lists: frozenset[AskList]
     shown_on: frozenset[AskList]
-    rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """All MPs who are on a list, the best to ask first."""
+    """All MPs who are on a list, the best to ask first.
+
+    `ranks` are the places of those to ask, from 1, by the id of the member.
+    """
 
     tally: Tally
     rows: tuple[AskRow, ...]
+    ranks: Mapping[int, int]
     around: Surroundings
 
     def shown(self, wanted: AskList, only: AskFilter) -> list[AskRow]:
@@ -137,23 +141,23 @@ def of_campaign(
     scored = {
         target.facts.member_id: target for target in targets.assessed(session, campaign, tally)
     }
-    known = team_records.knowledge(session, campaign.id, today=today)
+    known = team_records.knowledge(session, campaign.id, today=today, just_recorded=placed_without)
     around = desk_reasons.surroundings(
         tally.rows,
         recent_letters=recent_letters.by_member(session, campaign.id, now=now),
         neighbours=neighbours,
         today=today,
     )
+    rings = known.ring_backs | ({rung_back[0]: rung_back[1]} if rung_back else {})
     rows = [
-        _row(row, row.member, scored.get(row.member.id), known, placed_without, rung_back, today)
-        for row in tally.rows
-        if row.member
+        _row(seat, seat.member, scored.get(seat.member.id), known, rings, today)
+        for seat in tally.rows
+        if seat.member and (seat.member.id in scored or seat.member.id in rings)
     ]
-    listed = sorted(
-        (row for row in rows if row.lists or row.shown_on),
-        key=lambda row: _sort_key(row, today),
-    )
-    return Asking(tally, tuple(_ranked(listed)), around)
+    rows.sort(key=lambda row: _sort_key(row, today))
+    asked = (row.member.id for row in rows if AskList.TO_ASK in row.shown_on)
+    ranks = {member_id: rank for rank, member_id in enumerate(asked, start=1)}
+    return Asking(tally, tuple(rows), ranks, around)
 
 
 def contacts_of(session: Session, rows: Sequence[AskRow]) -> dict[int, list[MemberContact]]:
@@ -173,23 +177,27 @@ def _row(
     member: Member,
     target: Target | None,
     known: TeamKnowledge,
-    placed_without: UUID | None,
-    rung_back: tuple[int, date] | None,
+    rings: Mapping[int, date],
     today: date,
 ) -> AskRow:
-    answers = known.answers.get(member.id, [])
-    before = [answer for answer in answers if answer.id != placed_without]
-    said, placed_by = (
-        ask_lists.last_said(seat, each) if target else None for each in (answers, before)
-    )
-    due = known.ring_backs.get(member.id)
-    shown_due = due or (rung_back[1] if rung_back and rung_back[0] == member.id else None)
-    lists, shown_on = (
-        (ask_lists.lists_of(each, today=today) if target else frozenset())
-        | ({AskList.RING_BACK} if day else set())
-        for each, day in ((said, due), (placed_by, shown_due))
-    )
-    return AskRow(seat, member, target, said, placed_by, shown_due, lists, shown_on)
+    """Returns a row of a member who can be asked or is to be rung back.
+
+    `rings` are the days of those whom the page shows as to be rung back.
+    """
+    said = placed_by = None
+    lists = shown_on = _NO_LIST
+    if target is not None:
+        said = placed_by = ask_lists.last_said(seat, known.answers.get(member.id))
+        lists = shown_on = ask_lists.lists_of(said, today=today)
+        if member.id in known.before:
+            placed_by = ask_lists.last_said(seat, known.before[member.id])
+            shown_on = ask_lists.lists_of(placed_by, today=today)
+    if member.id in known.ring_backs:
+        lists |= _RING_BACK
+    if member.id in rings:
+        shown_on |= _RING_BACK
+    ring_back_on = rings.get(member.id)
+    return AskRow(seat, member, target, said, placed_by, ring_back_on, lists, shown_on)
 
 
 def _sort_key(row: AskRow, today: date) -> tuple[bool, bool, float, int]:
@@ -197,17 +205,6 @@ def _sort_key(row: AskRow, today: date) -> tuple[bool, bool, float, int]:
     is_first = row.placed_by is not None and row.placed_by.is_old_promise(today)
     score = row.target.score if row.target else 0.0
     return (row.target is None, not is_first, -score, row.member.id)
-
-
-def _ranked(rows: Sequence[AskRow]) -> Iterator[AskRow]:
-    """Numbers those to ask."""
-    rank = 0
-    for row in rows:
-        if AskList.TO_ASK in row.shown_on:
-            rank += 1
-            yield replace(row, rank=rank)
-        else:
-            yield row
 
 
 def _day_of(row: AskRow) -> int:

@@ -51,15 +51,30 @@ def test_two_people_answer_at_once_and_both_are_kept(team: Team) -> None:
     team.answer(WILL_SIGN, by=ANN)
     team.answer(WILL_NOT, by=BEN)
     assert team.history() == [(BEN, WILL_NOT), (ANN, WILL_SIGN)]
-    assert team.newest() == [WILL_NOT, WILL_SIGN], "the newest one counts"
+    assert team.newest() is WILL_NOT, "the newest one counts"
 
 
-def test_of_three_answers_the_last_two_are_known_to_lists(team: Team, clock: Clock) -> None:
-    for kind in (NO_ANSWER, WILL_NOT, WILL_SIGN):
-        team.answer(kind)
+def test_what_counted_before_an_answer_is_known_for_its_member_alone(
+    team: Team, clock: Clock
+) -> None:
+    first = team.answer(NO_ANSWER)
+    for kind in (NO_ANSWER, WILL_SIGN):
+        team.answer(kind, member_id=TOMASZ)
         clock.advance(hours=1)
-    assert team.newest() == [WILL_SIGN, WILL_NOT]
-    assert len(team.history()) == 3
+    assert team.known(TODAY, first.id).before == {MORAG: None}
+    second = team.answer(WILL_NOT)
+    known = team.known(TODAY, second.id)
+    assert {key: answer and answer.kind for key, answer in known.before.items()} == {
+        MORAG: NO_ANSWER
+    }
+    assert {key: answer.kind for key, answer in known.answers.items()} == {
+        MORAG: WILL_NOT,
+        TOMASZ: WILL_SIGN,
+    }
+    last = team.answer(WILL_SIGN, by=BEN)
+    assert team.known(TODAY, last.id).before == {MORAG: known.answers[MORAG]}
+    assert team.known(TODAY, second.id).before == {}, "somebody else's counts already"
+    assert team.known(TODAY).before == team.known(TODAY, new_id()).before == {}
 
 
 def test_a_button_that_is_pressed_twice_counts_once(team: Team, clock: Clock) -> None:
@@ -76,7 +91,7 @@ def test_undo_brings_back_the_answer_before(team: Team, clock: Clock) -> None:
     clock.advance(hours=1)
     wrong = team.answer(WILL_NOT)
     undone = team.write(lambda session, campaign: quick_answers.undo(session, campaign, wrong.id))
-    assert (undone, team.newest()) == (MORAG, [WILL_SIGN])
+    assert (undone, team.newest()) == (MORAG, WILL_SIGN)
 
 
 @pytest.mark.parametrize("member_id", [1, 0, -1, 2**31, 2**70])

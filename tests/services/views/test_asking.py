@@ -61,7 +61,7 @@ def test_without_answers_the_list_is_that_of_the_api(lobby: Lobby, team: Team) -
         campaign = campaigns.by_slug(session, CAMPAIGN)
         of_api = targets.of_campaign(session, campaign, limit=100, now=lobby.clock())
     assert shown(lobby) == [target.member.id for target in of_api] == [TOMASZ, MORAG, EMLYN]
-    assert [row.rank for row in found(lobby).rows] == [1, 2, 3]
+    assert found(lobby).ranks == {TOMASZ: 1, MORAG: 2, EMLYN: 3}
 
 
 def test_private_answers_order_the_lists_of_the_desk(lobby: Lobby, team: Team) -> None:
@@ -127,7 +127,7 @@ def test_who_signs_leaves_every_list_but_that_of_whom_to_ring_back(
     assert shown(lobby, SAID_YES) == []
     every = found(lobby)
     (row,) = every.shown(RING_BACK, AskFilter())
-    assert (row.member.id, row.rank) == (MORAG, None)
+    assert (row.member.id, every.ranks.get(MORAG)) == (MORAG, None)
     assert every.reasons(row)[0].head == "Has signed"
 
 

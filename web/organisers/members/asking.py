@@ -74,11 +74,12 @@ router = APIRouter()
 class ShownRow:
     """A row of the page, with all that it shows.
 
-    `done` is what was just done to it, if anything: the key of `DONE`, and the entry if there is
-    one that can be undone.
+    `rank` is None for an MP who is not to be asked now. `done` is what was just done to it, if
+    anything: the key of `DONE`, and the entry if there is one that can be undone.
     """
 
     row: AskRow
+    rank: int | None
     reasons: tuple[DeskReason, ...]
     contacts: Sequence[MemberContact]
     entries: Sequence[TeamEntry]
@@ -214,6 +215,7 @@ def _shown_rows(
     return [
         ShownRow(
             row,
+            found.ranks.get(row.member.id),
             found.reasons(row),
             contacts[row.member.id],
             entries[row.member.id],

@@ -3,7 +3,7 @@
 Volunteers may have both, so they leave out notes, answers and days to ring back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,6 +61,7 @@ class PhoneRow:
     """A row of the phone list: what a volunteer may know."""
 
     row: AskRow
+    rank: int
     reasons: Sequence[DeskReason]
     contacts: Sequence[MemberContact]
 
@@ -82,7 +83,8 @@ def show_phone_list(
         return nothing_to_ask(desk, session, campaign, error)
     length = int(how_many) if how_many in map(str, LENGTHS) else LENGTHS[0]
     chosen = Order(order) if order in set(Order) else Order.BEST
-    rows = sorted(found.shown(AskList.TO_ASK, AskFilter())[:length], key=_KEYS[chosen])
+    rows = found.shown(AskList.TO_ASK, AskFilter())[:length]  # the best first
+    rows.sort(key=_KEYS[chosen])
     return desk.page(
         "organisers/members/phone_list.html",
         session,
@@ -116,7 +118,15 @@ def download_phone_list(
 
 def _phone_rows(session: Session, found: Asking, rows: Sequence[AskRow]) -> list[PhoneRow]:
     contacts = asking.contacts_of(session, rows)
-    return [PhoneRow(row, found.public_reasons(row), contacts[row.member.id]) for row in rows]
+    return [
+        PhoneRow(
+            row,
+            found.ranks[row.member.id],
+            found.public_reasons(row),
+            contacts[row.member.id],
+        )
+        for row in rows
+    ]
 
 
 def _cells(phone: PhoneRow) -> list[object]:
@@ -124,7 +134,7 @@ def _cells(phone: PhoneRow) -> list[object]:
     offices: Mapping[ContactPlace, MemberContact] = {each.place: each for each in phone.contacts}
     reasons = [f"{reason.head}: {reason.rest}" for reason in phone.reasons]
     cells: list[object] = [
-        row.rank,
+        phone.rank,
         row.member.id,
         row.member.name,
         row.member.party,
@@ -141,8 +151,8 @@ def _cells(phone: PhoneRow) -> list[object]:
     return cells
 
 
-_KEYS = {
-    Order.BEST: lambda row: row.rank,
-    Order.REGION: lambda row: (row.seat.constituency.region, row.rank),
-    Order.PARTY: lambda row: (row.seat.party_group, row.rank),
+_KEYS: Mapping[Order, Callable[[AskRow], str]] = {
+    Order.BEST: lambda _: "",
+    Order.REGION: lambda row: row.seat.constituency.region,
+    Order.PARTY: lambda row: row.seat.party_group or "",
 }
