@@ -5,6 +5,7 @@ one role. The first stage is an organisation that begins; the second is the demo
 row of everything.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,12 +26,14 @@ from models import (
     MotionStatus,
     Organisation,
     Organiser,
+    QuickAnswerKind,
     Role,
     WebhookEndpoint,
     WebhookEvent,
 )
 from services.accounts import invitations, sessions
-from services.campaigns import campaigns
+from services.campaigns import campaigns, member_notes, quick_answers
+from services.common import times
 from services.common.tokens import Purpose
 from services.demonstration import invented_campaign
 from services.keys import api_keys
@@ -43,6 +46,8 @@ from web.base.dependencies import cookie_name
 PASSWORD = "a password for pictures"
 NEW, DRAFT, QUIET = "new-union", "fair-fares", "quiet-buses"
 OWN = "/organiser/campaigns/"
+RING_BACK = 900003  # Emlyn Tregaroth
+ANSWER = "No answer: Emlyn Tregaroth"
 KEY_SCOPES = ("signatures:write",)
 
 
@@ -142,14 +147,22 @@ def _changed_by_a_colleague(page: Page, scene: Scene) -> None:
     page.wait_for_load_state()
 
 
-def _with_ended_motion(page: Page, scene: Scene) -> None:
-    """Opens the overview after the motion has ended, and has it go on afterwards."""
-    desk = _desk(scene)
-    for status in (MotionStatus.LAPSED, MotionStatus.PUBLISHED):
-        with desk.lobby.database.write() as session:
-            session.exec(select(Motion)).one().status = status
-        if status is MotionStatus.LAPSED:
-            as_("owner", _own(""))(page, scene)
+def _opened_note(page: Page, scene: Scene) -> None:
+    """Opens the form for a note on the first MP."""
+    as_("editor", _own("/ask"))(page, scene)
+    page.get_by_text(re.compile("^Add ")).first.click()
+
+
+def _refused_note(page: Page, scene: Scene) -> None:
+    """Saves an empty note."""
+    _opened_note(page, scene)
+    page.get_by_role("button", name=re.compile("^Save")).first.click()
+    page.wait_for_load_state()
+
+
+def _on_paper(page: Page, scene: Scene) -> None:
+    as_("editor", _own("/ask/print"))(page, scene)
+    page.emulate_media(media="print")
 
 
 def _signed_out(page: Page, scene: Scene) -> None:
@@ -215,6 +228,7 @@ def _begin_busy(scene: Scene) -> None:
         )
         hook = NewWebhook("https://hooks.example.org/lobby", [WebhookEvent.LETTER_SENT])
         endpoints.create(session, hook, owner, to_loopback=False, now=now)
+        _add_ring_back(session, scene, editor)
         invitations.invite(
             session,
             scene.lobby.keyring,
@@ -223,6 +237,17 @@ def _begin_busy(scene: Scene) -> None:
             role=Role.EDITOR,
             now=now,
         )
+
+
+def _add_ring_back(session: Session, scene: Scene, editor: Organiser) -> None:
+    """Adds a day to ring back, which is today, with a note and an answer."""
+    now = scene.lobby.clock()
+    campaign = campaigns.by_slug(session, invented_campaign.about().campaign)
+    of: dict[str, Any] = {"member_id": RING_BACK, "organiser": editor, "now": now}
+    kind = QuickAnswerKind.WILL_SIGN
+    quick_answers.record(session, campaign, kind=kind, **of)
+    day = str(times.today(now))
+    member_notes.add(session, campaign, text="Ask for Jo.", ring_back_on=day, **of)
 
 
 def _add(
@@ -314,6 +339,16 @@ _BUSY = (
     PageState("letters, uncertain", as_("owner", _own("/letters?show=uncertain"))),
     PageState("letter to settle", as_("owner", _uncertain)),
     PageState("answers", as_("owner", _own("/letters/answers"))),
+    PageState("who to ask", as_("editor", _own("/ask"))),
+    PageState("who to ask, ring back", as_("editor", _own("/ask?show=ring_back"))),
+    PageState("who to ask, nobody", as_("editor", _own("/ask?show=said_no"))),
+    PageState("who to ask, no match", as_("editor", _own("/ask?letters=many&region=Scotland&q=1"))),
+    PageState("who to ask, answered", pressed("editor", _own("/ask?show=ring_back"), ANSWER)),
+    PageState("who to ask, note", _opened_note),
+    PageState("who to ask, note refused", _refused_note),
+    PageState("who to ask, no motion", as_("editor", lambda _: f"{OWN}{DRAFT}/ask")),
+    PageState("phone list", as_("editor", _own("/ask/print"))),
+    PageState("phone list, on paper", _on_paper),
     PageState("news", as_("editor", _own("/news"))),
     PageState("update, new", as_("editor", _own("/news/new"))),
     PageState("update, empty", pressed("editor", _own("/news/new"), "Publish")),

@@ -28,8 +28,8 @@ class TeamKnowledge:
     """What a team knows, by member: the newest answers, and whom to ring back.
 
     `before` has what counted before an answer that was just recorded and counts now, for its member
-    alone; None if there was none. `ring_backs` has the earliest day, today or before, on which nobody has rung
-    back yet.
+    alone; None if there was none. `ring_backs` has the earliest day, today or before, on which
+    nobody has rung back yet.
     """
 
     answers: dict[int, Answer] = field(default_factory=dict)
