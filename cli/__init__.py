@@ -51,7 +51,7 @@ class _Lobby(LazyGroup):
             "cli.parliament", "app", "Add or correct a session of Parliament.", is_group=False
         ),
         "import": Entry(
-            "cli.imports", "app", "Import postcodes, constituencies, members or signatures."
+            "cli.imports", "app", "Import postcodes, constituencies, a map, members or signatures."
         ),
         "export": Entry("cli.exports", "app", "Write signatures, letters or the tally to a file."),
         "sync": Entry("cli.parliament", "syncs", "Ask Parliament's official APIs."),
