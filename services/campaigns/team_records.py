@@ -3,7 +3,7 @@
 Only pages of the organisation's editors and owners may show it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -80,12 +80,17 @@ def entries(
     session: Session, campaign_id: UUID, ids: Collection[int]
 ) -> dict[int, list[TeamEntry]]:
     """Returns every answer and note about some members in one statement, the newest first."""
+    rows = session.execute(ENTRIES, {"campaign_id": campaign_id, "ids": list(ids)})
+    return entries_of(rows, ids)
+
+
+def entries_of(rows: Iterable[Sequence[Any]], ids: Collection[int]) -> dict[int, list[TeamEntry]]:
+    """Returns the entries that rows of `ENTRIES` hold, by member, the newest first."""
     found: dict[int, list[TeamEntry]] = {member_id: [] for member_id in ids}
-    values = {"campaign_id": campaign_id, "ids": list(ids)}
-    for member_id, *row in session.execute(_ENTRIES, values):
+    for member_id, *row in rows:
         found[member_id].append(_entry(*row))
-    for rows in found.values():
-        rows.sort(key=lambda entry: (entry.at, entry.id), reverse=True)
+    for each in found.values():
+        each.sort(key=lambda entry: (entry.at, entry.id), reverse=True)
     return found
 
 
@@ -96,7 +101,7 @@ def _entry(
     return TeamEntry(entry_id, at, (author or note_author).text, kind, words, *days)
 
 
-def _none(column: Any) -> sa.ColumnElement[Any]:
+def none_of(column: Any) -> sa.ColumnElement[Any]:
     """Returns NULL of a column's type, which PostgreSQL needs in a UNION."""
     return sa.cast(sa.null(), column.type)
 
@@ -133,7 +138,7 @@ _KNOWN = sa.union_all(
         _numbered.c.is_new,
         _numbered.c.kind,
         _numbered.c.recorded_at,
-        _none(_ring_back_on),
+        none_of(_ring_back_on),
     ).where(
         sa.or_(
             _numbered.c.place == 1,
@@ -144,35 +149,36 @@ _KNOWN = sa.union_all(
         col(MemberNote.member_id),
         sa.literal(0),
         sa.false(),
-        _none(_kind),
-        _none(_recorded_at),
+        none_of(_kind),
+        none_of(_recorded_at),
         sa.func.min(_ring_back_on),
     )
     .where(col(MemberNote.campaign_id) == _CAMPAIGN, member_notes.is_due(_TODAY))
     .group_by(col(MemberNote.member_id)),
 )
 _author, _text = col(MemberNote.author), col(MemberNote.text)
-_ENTRIES = sa.union_all(
+ENTRIES = sa.union_all(
     sa.select(
         col(QuickAnswer.member_id),
         _answer_id,
         _recorded_at,
         col(QuickAnswer.author),
         _kind,
-        _none(_author),
-        _none(_text),
-        _none(_ring_back_on),
-        _none(col(MemberNote.rung_back_at)),
+        none_of(_author).label("note_author"),
+        none_of(_text).label("text"),
+        none_of(_ring_back_on).label("ring_back_on"),
+        none_of(col(MemberNote.rung_back_at)).label("rung_back_at"),
     ).where(col(QuickAnswer.campaign_id) == _CAMPAIGN, col(QuickAnswer.member_id).in_(_IDS)),
     sa.select(
         col(MemberNote.member_id),
         col(MemberNote.id),
         col(MemberNote.created_at),
-        _none(col(QuickAnswer.author)),
-        _none(_kind),
+        none_of(col(QuickAnswer.author)),
+        none_of(_kind),
         _author,
         _text,
         _ring_back_on,
         col(MemberNote.rung_back_at),
     ).where(col(MemberNote.campaign_id) == _CAMPAIGN, col(MemberNote.member_id).in_(_IDS)),
 )
+"""Answers and notes of a campaign about the members with some `ids`."""

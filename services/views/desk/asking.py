@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from models import Campaign, Member, MemberContact
 from services.campaigns import team_records
-from services.campaigns.team_records import TeamEntry, TeamKnowledge
+from services.campaigns.team_records import TeamKnowledge
 from services.common import times
 from services.parliament import contacts
 from services.tallies import recent_letters, seat_table
@@ -23,6 +23,8 @@ from services.targets.ask_lists import AskList, Said
 from services.targets.desk_reasons import DeskReason, Surroundings
 from services.targets.reasons import FEW_LETTERS
 from services.targets.scores import Target
+from services.views.desk import member_details
+from services.views.desk.member_details import MemberDetails
 
 _NO_LIST: frozenset[AskList] = frozenset()
 _RING_BACK = frozenset({AskList.RING_BACK})
@@ -165,11 +167,11 @@ def contacts_of(session: Session, rows: Sequence[AskRow]) -> dict[int, list[Memb
     return contacts.of_members(session, [row.member.id for row in rows])
 
 
-def entries_of(
+def details_of(
     session: Session, campaign: Campaign, rows: Sequence[AskRow]
-) -> dict[int, list[TeamEntry]]:
-    """Returns what the team recorded about some MPs, in one statement."""
-    return team_records.entries(session, campaign.id, [row.member.id for row in rows])
+) -> dict[int, MemberDetails]:
+    """Returns the same with what the team recorded about them, in one statement."""
+    return member_details.of_members(session, campaign.id, [row.member.id for row in rows])
 
 
 def _row(

@@ -224,7 +224,7 @@ def test_the_number_of_statements_is_the_same_however_much_there_is(
             every = asking.of_campaign(session, campaign, now=lobby.clock())
             rows = every.shown(TO_ASK, AskFilter())
             asking.contacts_of(session, rows)
-            asking.entries_of(session, campaign, rows)
+            asking.details_of(session, campaign, rows)
         return len(sent)
 
     few = read()

@@ -14,10 +14,12 @@ from services.campaigns import campaigns, member_notes
 from services.campaigns.team_records import TeamEntry
 from services.common import times
 from services.errors import Conflict
+from services.parliament import map_tiles
 from services.targets.ask_lists import AskList
 from services.targets.desk_reasons import DeskReason
 from services.views.desk import asking
 from services.views.desk.asking import Asking, AskRow, LettersSoFar
+from services.views.desk.member_details import MemberDetails
 from web.base import forms
 from web.base.desk import Desk, EditorDesk
 from web.organisers.members import ask_query
@@ -131,6 +133,7 @@ def page(
             session,
             campaign,
             now=now,
+            neighbours=map_tiles.neighbours(session),
             placed_without=query.answered,
             rung_back=query.rung_back,
         )
@@ -210,19 +213,19 @@ def _shown_rows(
     rows: Sequence[AskRow],
     query: AskQuery,
 ) -> list[ShownRow]:
-    contacts = asking.contacts_of(session, rows)
-    entries = asking.entries_of(session, campaign, rows)
-    return [
-        ShownRow(
-            row,
-            found.ranks.get(row.member.id),
-            found.reasons(row),
-            contacts[row.member.id],
-            entries[row.member.id],
-            _done(row.member.id, entries[row.member.id], query),
-        )
-        for row in rows
-    ]
+    details = asking.details_of(session, campaign, rows)
+    return [_shown_row(row, details[row.member.id], found, query) for row in rows]
+
+
+def _shown_row(row: AskRow, details: MemberDetails, found: Asking, query: AskQuery) -> ShownRow:
+    return ShownRow(
+        row,
+        found.ranks.get(row.member.id),
+        found.reasons(row),
+        details.contacts,
+        details.entries,
+        _done(row.member.id, details.entries, query),
+    )
 
 
 def _done(
