@@ -142,7 +142,7 @@ def rank(
 def assess(
     members: Sequence[MemberFacts], motions: Sequence[OtherMotion], weights: Weights | None = None
 ) -> list[Target]:
-    """Returns the scores of all members who can be asked, whatever they said, in their order."""
+    """Returns the scores of all who can be asked, also if they said no, in their order."""
     statistics = _statistics(members, motions, weights or Weights())
     return [_target(facts, statistics) for facts in members if facts.can_be_asked]
 

@@ -80,7 +80,7 @@ def of_tally(
 
 
 def assessed(session: Session, campaign: Campaign, tally: Tally) -> list[Target]:
-    """Returns the scores of all members who can be asked, whatever they said, in one statement.
+    """Returns the scores of all who can be asked, also if they said no, in one statement.
 
     Raises Conflict where `of_campaign` does.
     """

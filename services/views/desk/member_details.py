@@ -5,6 +5,8 @@ Only editors and owners may see it.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,11 +18,20 @@ from services.campaigns import team_records
 from services.campaigns.team_records import TeamEntry, none_of
 
 
+class Office(NamedTuple):
+    """The columns of a `models.MemberContact`, but for the member."""
+
+    place: ContactPlace
+    telephone: str | None
+    email: str | None
+    read_on: date
+
+
 @dataclass(frozen=True, slots=True)
 class MemberDetails:
     """The offices of a member, Westminster first, and the team's entries, the newest first."""
 
-    contacts: list[MemberContact]
+    contacts: list[Office]
     entries: list[TeamEntry]
 
 
@@ -32,19 +43,10 @@ def of_members(
     entries = team_records.entries_of(
         (row[:_OF_ENTRY] for row in rows if row[_OF_ENTRY] is None), ids
     )
-    contacts: dict[int, list[MemberContact]] = {member_id: [] for member_id in ids}
+    contacts: dict[int, list[Office]] = {member_id: [] for member_id in ids}
     for row in rows:
         if row[_OF_ENTRY] is not None:
-            place, telephone, email, read_on = row[_OF_ENTRY:]
-            contacts[row[0]].append(
-                MemberContact(
-                    member_id=row[0],
-                    place=place,
-                    telephone=telephone,
-                    email=email,
-                    read_on=read_on,
-                )
-            )
+            contacts[row[0]].append(Office._make(row[_OF_ENTRY:]))
     for offices in contacts.values():
         offices.sort(key=lambda office: _PLACES.index(office.place))
     return {member_id: MemberDetails(contacts[member_id], entries[member_id]) for member_id in ids}
@@ -53,7 +55,7 @@ def of_members(
 _PLACES = list(ContactPlace)
 _entry, _contact = team_records.ENTRIES.subquery(), table_of(MemberContact)
 _OF_ENTRY = len(_entry.c)
-_OFFICE = (_contact.c.place, _contact.c.telephone, _contact.c.email, _contact.c.read_on)
+_OFFICE = [_contact.c[name] for name in Office._fields]
 _DETAILS = sa.union_all(
     sa.select(*_entry.c, *(none_of(column) for column in _OFFICE)),
     sa.select(

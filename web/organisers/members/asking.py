@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug
-from models import Campaign, Member, MemberContact, QuickAnswerKind
+from models import Campaign, Member, QuickAnswerKind
 from services.campaigns import campaigns, member_notes
 from services.campaigns.team_records import TeamEntry
 from services.common import times
@@ -19,7 +19,7 @@ from services.targets.ask_lists import AskList
 from services.targets.desk_reasons import DeskReason
 from services.views.desk import asking
 from services.views.desk.asking import Asking, AskRow, LettersSoFar
-from services.views.desk.member_details import MemberDetails
+from services.views.desk.member_details import MemberDetails, Office
 from web.base import forms
 from web.base.desk import Desk, EditorDesk
 from web.organisers.members import ask_query
@@ -83,7 +83,7 @@ class ShownRow:
     row: AskRow
     rank: int | None
     reasons: tuple[DeskReason, ...]
-    contacts: Sequence[MemberContact]
+    contacts: Sequence[Office]
     entries: Sequence[TeamEntry]
     done: tuple[str, TeamEntry | None] | None
 
