@@ -13,7 +13,7 @@ from tests.support.browser import MARKS, on_sqlite, served
 from tests.support.common import CAMPAIGN
 from tests.support.desk import add_organiser
 from tests.support.home import change_campaign
-from tests.support.team import add_members
+from tests.support.members.team import add_members
 from web.base.dependencies import cookie_name
 
 pytestmark = [*MARKS, pytest.mark.slow]

@@ -39,7 +39,7 @@ from tests.support.common import CAMPAIGN, PETITION, START
 from tests.support.contract.every_route import every_route, path_to
 from tests.support.desk import DeskClient, add_organiser, sign_in_as
 from tests.support.keys import key_for
-from tests.support.team import EMLYN, MORAG, Team
+from tests.support.members.team import EMLYN, MORAG, Team
 from tests.web.matrix import world
 from tests.web.matrix.world import OTHERS, Values
 

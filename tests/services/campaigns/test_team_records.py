@@ -27,7 +27,17 @@ from services.common import times
 from services.errors import Invalid, NotFound
 from services.organisations import organisations, organisers
 from tests.support.common import CAMPAIGN, START, Clock
-from tests.support.team import ANN, BEN, MORAG, NO_ANSWER, NOTE, TOMASZ, WILL_NOT, WILL_SIGN, Team
+from tests.support.members.team import (
+    ANN,
+    BEN,
+    MORAG,
+    NO_ANSWER,
+    NOTE,
+    TOMASZ,
+    WILL_NOT,
+    WILL_SIGN,
+    Team,
+)
 
 TODAY = START.date()
 

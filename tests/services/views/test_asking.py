@@ -18,7 +18,7 @@ from services.views.desk.asking import AskFilter, Asking, LettersSoFar
 from tests.support.common import CAMPAIGN, START, Clock
 from tests.support.home import name_on_motion
 from tests.support.keys import key_for
-from tests.support.team import (
+from tests.support.members.team import (
     ADAEZE,
     EMLYN,
     MORAG,

@@ -15,8 +15,7 @@ from services.campaigns import campaigns
 from tests.support.common import CAMPAIGN, START, Clock
 from tests.support.desk import DeskClient, as_role
 from tests.support.home import change_campaign, end_motion, tasks_on
-from tests.support.pages import visible
-from tests.support.team import (
+from tests.support.members.team import (
     EMLYN,
     MORAG,
     NO_ANSWER,
@@ -27,6 +26,7 @@ from tests.support.team import (
     Team,
     add_members,
 )
+from tests.support.pages import visible
 from tools.statements import sent_by
 from web.base import words
 from web.organisers.members import ask_query

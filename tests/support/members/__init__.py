@@ -1,0 +1,1 @@
+"""What a campaign's team records about MPs."""
