@@ -166,9 +166,14 @@ def _refused_note(page: Page, scene: Scene) -> None:
     page.wait_for_load_state()
 
 
-def _on_paper(page: Page, scene: Scene) -> None:
-    as_("editor", _own("/ask/print"))(page, scene)
-    page.emulate_media(media="print")
+def _with_ended_motion(page: Page, scene: Scene) -> None:
+    """Opens the overview after the motion has ended, and has it go on afterwards."""
+    desk = _desk(scene)
+    for status in (MotionStatus.LAPSED, MotionStatus.PUBLISHED):
+        with desk.lobby.database.write() as session:
+            session.exec(select(Motion)).one().status = status
+        if status is MotionStatus.LAPSED:
+            as_("owner", _own(""))(page, scene)
 
 
 def _signed_out(page: Page, scene: Scene) -> None:
@@ -354,7 +359,6 @@ _BUSY = (
     PageState("who to ask, note refused", _refused_note),
     PageState("who to ask, no motion", as_("editor", lambda _: f"{OWN}{DRAFT}/ask")),
     PageState("phone list", as_("editor", _own("/ask/print"))),
-    PageState("phone list, on paper", _on_paper),
     PageState("news", as_("editor", _own("/news"))),
     PageState("update, new", as_("editor", _own("/news/new"))),
     PageState("update, empty", pressed("editor", _own("/news/new"), "Publish")),

@@ -59,8 +59,8 @@ def add_one_of_each(session: Session, now: datetime) -> None:
             ),
             QuickAnswer(kind=QuickAnswerKind.NO_ANSWER, recorded_at=now, **note),
             session.merge(LetterHour(campaign_id=campaign.id, hour=hour, sent=1)),
-            MapTile(constituency_code=seat.code, q=1, r=1),
-            MapLayout(is_imported=False, made_at=now),
+            session.merge(MapTile(constituency_code=seat.code, q=901, r=901)),
+            session.merge(MapLayout(is_imported=False, made_at=now)),
             AlertChoice(
                 organiser_id=organiser.id, every=AlertInterval.DAY, told_at=now, updated_at=now
             ),
