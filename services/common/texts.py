@@ -31,6 +31,7 @@ _LONGEST_PLAIN_ADDRESS = 128
 _CLOCK_TIME = re.compile(
     r"(?P<hour>[0-9]{1,2})(?:[:.](?P<minute>[0-9]{2}))?(?::[0-9]{2})? ?(?P<half>am|pm)?", re.ASCII
 )
+_FOLDED = str.maketrans({"-": " ", "\u2010": " ", "\u2013": " ", "'": None, "\u2019": None})
 _DOTLESS_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
 _PLUS_DOMAINS = _DOTLESS_DOMAINS | {
     "fastmail.com",
@@ -79,6 +80,16 @@ def visible(text: str) -> str:
     if folded.isascii():
         return folded
     return "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
+
+
+def folded(text: str) -> str:
+    """Returns a text for searching: without case, accents, apostrophes, hyphens and extra spaces.
+
+    `Ynys Môn` -> `ynys mon`, `Stoke-on-Trent` -> `stoke on trent`.
+    """
+    letters = unicodedata.normalize("NFKD", text).casefold()
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return " ".join(plain.translate(_FOLDED).split())
 
 
 def paragraphs(text: str, field: str, *, longest: int, shortest: int = 0) -> str:

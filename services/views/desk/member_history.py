@@ -1,0 +1,195 @@
+"""What is on record about one member, or about a seat without one, for the desk."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from models import (
+    Campaign,
+    Constituency,
+    Member,
+    MemberOverride,
+    MemberReply,
+    Membership,
+    MotionEvent,
+    Office,
+)
+
+
+class PastKind(StrEnum):
+    """What happened. `signed`, `withdrawn` and `restored` are about the campaign's motion.
+
+    `reply` is a member's reply, `override` what an organiser recorded with a link. `left_office`
+    and `left_seat` are the ends of `office` and `seat`. `tabled`, `first_letter` and `answer` come
+    from elsewhere: see `services/views/desk/one_member.py`.
+    """
+
+    SIGNED = "signed"
+    WITHDRAWN = "withdrawn"
+    RESTORED = "restored"
+    REPLY = "reply"
+    OVERRIDE = "override"
+    OFFICE = "office"
+    LEFT_OFFICE = "left_office"
+    SEAT = "seat"
+    LEFT_SEAT = "left_seat"
+    TABLED = "tabled"
+    FIRST_LETTER = "first_letter"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One thing on a day. `detail` is the kind of a reply, an override or an answer, or a GSS code.
+
+    `title` is that of an office or a seat, the reason of an override, or who recorded an answer.
+    An override that holds has no `until`, or one that is still to come. Others know of a reply that
+    is not `is_checked` only what its constituent said.
+    """
+
+    kind: PastKind
+    day: date
+    until: date | None = None
+    detail: str = ""
+    title: str = ""
+    link: str = ""
+    is_checked: bool = True
+    id: UUID | None = None
+
+    def holds(self, today: date) -> bool:
+        """Returns whether this has not ended."""
+        return self.until is None or self.until > today
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A member who held a seat until a day."""
+
+    id: int
+    name: str
+    party: str
+    until: date | None
+
+
+def of_member(
+    session: Session, campaign: Campaign, motion_id: int | None, member_id: int
+) -> list[Past]:
+    """Returns what is on record about a member, in one statement, in no order."""
+    values = {
+        "member_id": member_id,
+        "motion_id": motion_id or 0,
+        "campaign_id": campaign.id,
+        "organisation_id": campaign.organisation_id,
+    }
+    return [
+        Past(
+            PastKind(kind), day, until, detail or "", title or "", link or "", bool(checked), row_id
+        )
+        for kind, day, until, detail, title, link, checked, row_id in session.execute(
+            _OF_MEMBER, values
+        )
+    ]
+
+
+def ends(found: Iterable[Past], today: date) -> list[Past]:
+    """Returns the ends, until today, of offices and seats among what is on record."""
+    of = {PastKind.OFFICE: PastKind.LEFT_OFFICE, PastKind.SEAT: PastKind.LEFT_SEAT}
+    return [
+        Past(of[each.kind], each.until, title=each.title, detail=each.detail)
+        for each in found
+        if each.kind in of and each.until and each.until <= today
+    ]
+
+
+def last_holder(session: Session, code: str) -> Holder | None:
+    """Returns the member who held a vacant seat last, in one statement."""
+    row = session.execute(_HOLDERS, {"code": code}).first()
+    return Holder(*row) if row else None
+
+
+def _row(kind: Any, day: Any, of: Any, **values: Any) -> sa.Select[Any]:
+    """Returns a part of the union; NULL has a type, which PostgreSQL needs."""
+    types: dict[str, Any] = {
+        "until": sa.Date(),
+        "detail": sa.String(),
+        "title": sa.String(),
+        "link": sa.String(),
+        "is_checked": sa.Boolean(),
+        "id": sa.Uuid(),
+    }
+    given = {name: values.get(name) for name in types}
+    return sa.select(
+        (sa.literal(kind.value) if isinstance(kind, PastKind) else kind).label("kind"),
+        col(day).label("day"),
+        *(
+            (sa.cast(sa.null(), types[name]) if value is None else value).label(name)
+            for name, value in given.items()
+        ),
+    ).where(col(of.member_id) == _MEMBER)
+
+
+def _text(column: Any) -> sa.ColumnElement[str]:
+    return sa.type_coerce(col(column), sa.String)
+
+
+_MEMBER = sa.bindparam("member_id", type_=sa.Integer())
+_CAMPAIGN = sa.bindparam("campaign_id", type_=sa.Uuid())
+_TRUE = sa.literal(True)
+_campaign: Any = col(MemberOverride.campaign_id)
+_OF_MEMBER = sa.union_all(
+    _row(_text(MotionEvent.kind), MotionEvent.happened_on, MotionEvent, is_checked=_TRUE).where(
+        col(MotionEvent.motion_id) == sa.bindparam("motion_id", type_=sa.Integer())
+    ),
+    _row(
+        PastKind.OFFICE,
+        Office.starts_on,
+        Office,
+        until=col(Office.ends_on),
+        title=col(Office.title),
+        is_checked=_TRUE,
+    ),
+    _row(
+        PastKind.SEAT,
+        Membership.starts_on,
+        Membership,
+        until=col(Membership.ends_on),
+        detail=col(Membership.constituency_code),
+        title=col(Constituency.name),
+        is_checked=_TRUE,
+    ).join(Constituency, col(Constituency.code) == col(Membership.constituency_code)),
+    _row(
+        PastKind.REPLY,
+        MemberReply.said_on,
+        MemberReply,
+        detail=_text(MemberReply.kind),
+        link=col(MemberReply.link),
+        is_checked=col(MemberReply.verified_by).is_not(None),
+    ).where(col(MemberReply.campaign_id) == _CAMPAIGN),
+    _row(
+        PastKind.OVERRIDE,
+        MemberOverride.starts_on,
+        MemberOverride,
+        until=col(MemberOverride.ends_on),
+        detail=_text(MemberOverride.kind),
+        title=col(MemberOverride.reason),
+        link=col(MemberOverride.link),
+        is_checked=_TRUE,
+        id=col(MemberOverride.id),
+    ).where(
+        col(MemberOverride.organisation_id) == sa.bindparam("organisation_id", type_=sa.Uuid()),
+        sa.or_(_campaign.is_(None), _campaign == _CAMPAIGN),
+    ),
+)
+_HOLDERS = (
+    sa.select(col(Member.id), col(Member.name), col(Member.party), col(Membership.ends_on))
+    .join(Membership, col(Membership.member_id) == col(Member.id))
+    .where(col(Membership.constituency_code) == sa.bindparam("code", type_=sa.String()))
+    .order_by(col(Membership.starts_on).desc(), col(Membership.id).desc())
+    .limit(1)
+)
