@@ -38,7 +38,16 @@ from web.organisers.builder import (
     petition_stages,
     petition_step,
 )
-from web.organisers.members import answers, asking, notes, phone_list
+from web.organisers.campaign import changes, overview, pulse
+from web.organisers.members import (
+    all_members,
+    answers,
+    asking,
+    notes,
+    one_member,
+    phone_list,
+    public_statements,
+)
 from web.public import (
     brand_styles,
     campaigns,
@@ -135,6 +144,9 @@ for noun in (
     phone_list,
     answers,
     notes,
+    all_members,
+    one_member,
+    public_statements,
     motion_step,
     letters_step,
     letter_step,

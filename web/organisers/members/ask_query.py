@@ -18,7 +18,7 @@ OF_MEMBER = "mp"
 MOST_PAGES = 1000
 LONGEST_VALUE = 100
 MOST_NAMED = 3
-_DONE = ("answered", "noted", "rung", "day", "undone")
+DONE = ("answered", "noted", "rung", "day", "undone")
 Pairs = Iterable[tuple[str, str]]
 
 
@@ -93,7 +93,7 @@ def read(pairs: Pairs) -> AskQuery:
     done: dict[str, str] = {}
     ignored: list[str] = []
     for name, text in pairs:
-        if name in _DONE:
+        if name in DONE:
             done[name] = text[:LONGEST_VALUE]
         elif text == "" and name in _READERS:
             continue

@@ -213,22 +213,21 @@ def _shown_rows(
     rows: Sequence[AskRow],
     query: AskQuery,
 ) -> list[ShownRow]:
-    details = asking.details_of(session, campaign, rows)
-    return [_shown_row(row, details[row.member.id], found, query) for row in rows]
+    contacts = asking.contacts_of(session, rows)
+    entries = asking.entries_of(session, campaign, rows)
+    return [
+        ShownRow(
+            row,
+            found.reasons(row),
+            contacts[row.member.id],
+            entries[row.member.id],
+            done_to(row.member.id, entries[row.member.id], query),
+        )
+        for row in rows
+    ]
 
 
-def _shown_row(row: AskRow, details: MemberDetails, found: Asking, query: AskQuery) -> ShownRow:
-    return ShownRow(
-        row,
-        found.ranks.get(row.member.id),
-        found.reasons(row),
-        details.contacts,
-        details.entries,
-        _done(row.member.id, details.entries, query),
-    )
-
-
-def _done(
+def done_to(
     member_id: int, entries: Sequence[TeamEntry], query: AskQuery
 ) -> tuple[str, TeamEntry | None] | None:
     for name in ("rung", "undone"):
