@@ -131,6 +131,16 @@ def get(session: Session, member_id: int) -> Member:
     return session.get_one(Member, member_id)
 
 
+def seat_of(session: Session, member_id: int, *, today: date) -> str | None:
+    """Returns the GSS code of the seat that a member holds, or None."""
+    statement = select(Membership.constituency_code).where(
+        Membership.member_id == member_id,
+        col(Membership.starts_on) <= today,
+        sa.or_(col(Membership.ends_on).is_(None), col(Membership.ends_on) > today),
+    )
+    return session.exec(statement).first()
+
+
 def count_without_email(rows: list[MemberRow]) -> int:
     """Counts the members without an email address, who cannot get letters."""
     return sum(row.member is not None and not row.member.email for row in rows)

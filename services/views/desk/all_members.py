@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -19,6 +20,8 @@ from services.tallies.seat_table import Tally, TallyRow
 from services.views.desk import stances
 from services.views.desk.stances import MpRow, Stance
 
+# Names of seats and members come again and again.
+_folded = lru_cache(maxsize=4096)(texts.folded)
 LookUp = Callable[[str], PostcodeResult]
 DEFAULT_SORT = "-signatures"
 
@@ -131,7 +134,7 @@ def _search(search: str, rows: Sequence[TallyRow], postcodes: LookUp) -> Callabl
     code = seat_at(search, postcodes)
     if code is not None:
         return lambda row: row.constituency.code == code
-    wanted = texts.folded(search)
+    wanted = _folded(search)
     exact = {row.constituency.code for row in rows if wanted and wanted in _seat_names(row)}
     if exact:
         return lambda row: row.constituency.code in exact
@@ -141,11 +144,11 @@ def _search(search: str, rows: Sequence[TallyRow], postcodes: LookUp) -> Callabl
 
 def _seat_names(row: TallyRow) -> tuple[str, str]:
     seat = row.constituency
-    return texts.folded(seat.name), texts.folded(seat.name_welsh or seat.name)
+    return _folded(seat.name), _folded(seat.name_welsh or seat.name)
 
 
 def _names(row: TallyRow) -> str:
-    return "\n".join([*_seat_names(row), texts.folded(row.member.name if row.member else "")])
+    return "\n".join([*_seat_names(row), _folded(row.member.name if row.member else "")])
 
 
 def _gone(session: Session, tally: Tally) -> tuple[Member, ...]:
@@ -166,8 +169,8 @@ def _gone(session: Session, tally: Tally) -> tuple[Member, ...]:
 
 _ORDER = list(Stance)
 SORTS: dict[str, Callable[[MpRow], Any]] = {
-    "constituency": lambda row: texts.folded(row.seat.constituency.name),
-    "member": lambda row: texts.folded(row.seat.member.name) if row.seat.member else None,
+    "constituency": lambda row: _folded(row.seat.constituency.name),
+    "member": lambda row: _folded(row.seat.member.name) if row.seat.member else None,
     "standing": lambda row: _ORDER.index(row.stance),
     "signatures": lambda row: row.seat.signatures,
     "signatures_per_1000": lambda row: row.seat.signatures_per_1000,

@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 from sqlmodel import Session
 
 from models import Campaign, Member, MemberContact
-from services.campaigns import team_records
+from services.campaigns import campaigns, team_records
 from services.campaigns.team_records import Answer, TeamEntry
 from services.common import times
 from services.errors import Conflict, NotFound
-from services.parliament import contacts, motions
+from services.parliament import contacts, members, motions
 from services.parliament.standing import Position
 from services.tallies import recent_letters, seat_table
 from services.tallies.seat_table import Tally, TallyRow
@@ -133,6 +133,18 @@ def of_seat(session: Session, campaign: Campaign, code: str, reader: Reader) -> 
         if row.constituency.code == code:
             return row.member.id if row.member else _vacant(about, row)
     raise NotFound("constituency_unknown", "There is no such constituency.")
+
+
+def letters_of(
+    session: Session, campaign: Campaign, member_id: int, *, now: datetime
+) -> SentLetters:
+    """Returns the letters that the page of a member shows. Raises NotFound for an unknown one."""
+    member_views.get_member(session, member_id)
+    motion = campaigns.motion_of(session, campaign.id)
+    motion_id = motion.id if motion else None
+    if code := members.seat_of(session, member_id, today=now.date()):
+        return member_letters.to_seat(session, campaign.id, motion_id, code)
+    return member_letters.to_member(session, campaign.id, motion_id, member_id)
 
 
 def place_of(row: TallyRow, rows: Sequence[TallyRow]) -> Place | None:

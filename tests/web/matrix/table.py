@@ -17,6 +17,8 @@ from tests.support.common import ORGANISERS_PASSWORD
 PASSWORD = {"password": ORGANISERS_PASSWORD}
 CAMPAIGN = "/organiser/campaigns/{slug}"
 ASK = f"{CAMPAIGN}/ask"
+MP = f"{CAMPAIGN}/mps/{{member_id=900001}}"
+SEAT = f"{CAMPAIGN}/seats/{{gss=E14001409}}"
 EDIT = f"{CAMPAIGN}/edit"
 PETITION = f"{EDIT}/petition/{{petition_slug}}"
 WEBHOOK = "/organiser/webhooks/{webhook_id}"
@@ -28,8 +30,12 @@ VIEWERS = (
     f"GET {CAMPAIGN}/parties.csv",
     f"GET {CAMPAIGN}/changes",
     f"GET {CAMPAIGN}/pulse",
-    f"GET {CAMPAIGN}/map",
-    f"GET {CAMPAIGN}/map.csv",
+    f"GET {CAMPAIGN}/mps",
+    f"GET {CAMPAIGN}/mps.csv",
+    f"GET {MP}",
+    f"GET {MP}/letters.csv",
+    f"GET {SEAT}",
+    f"GET {SEAT}/letters.csv",
     "GET /organiser/people",
     "GET /organiser/account",
     "GET /organiser/account/password",
@@ -44,6 +50,8 @@ VIEWERS = (
 EDITORS = (
     "POST /organiser/not-today",
     f"POST {CAMPAIGN}/goal",
+    f"POST {MP}/statements",
+    f"POST {MP}/statements/{{override_id}}/end",
     "GET /organiser/campaigns/new",
     "POST /organiser/campaigns/new",
     f"GET {EDIT}/campaign",
@@ -206,9 +214,11 @@ WAYS_IN = (
 # Answers of numbers and names of parties alone, which hold no text of an organisation.
 NUMBERS = (
     f"GET {CAMPAIGN}/history.csv",
-    f"GET {CAMPAIGN}/map.csv",
     f"GET {CAMPAIGN}/parties.csv",
     f"GET {CAMPAIGN}/pulse",
+    f"GET {CAMPAIGN}/mps.csv",
+    f"GET {MP}/letters.csv",
+    f"GET {SEAT}/letters.csv",
 )
 SILENT = ("POST /organiser/account/sessions/{session_id}/end",)
 """Does nothing for what is somebody else's, and says so to nobody."""
@@ -217,6 +227,7 @@ FIELDS = {
     "POST /organiser/letters/{letter_id}/settle": {"outcome": "sent"},
     f"POST {ASK}/{{member_id=900001}}/answer": {"answer": "no_answer"},
     f"POST {ASK}/{{member_id=900001}}/notes": {"text": "Rang."},
+    f"POST {MP}/statements": {"kind": "pps", "link": "https://example.org/a", "reason": "A list"},
     "POST /organiser/people/{organiser_id}/role": {"role": "viewer", **PASSWORD},
     "POST /organiser/people/{organiser_id}/remove": PASSWORD,
     f"POST {EDIT}/letters/{{variant=ask}}/move": {"to": "down"},

@@ -19,8 +19,10 @@ from models import (
     EventKind,
     Letter,
     LetterState,
+    Member,
     Organisation,
     Organiser,
+    OverrideKind,
     Private,
     QuickAnswerKind,
     Role,
@@ -45,13 +47,15 @@ from services.demonstration import invented_campaign
 from services.keys import api_keys
 from services.letters.kinds import variants
 from services.organisations import organisations, partners
+from services.parliament import member_overrides
+from services.parliament.member_overrides import NewOverride
 from services.webhooks import endpoints
 from services.webhooks.endpoints import NewWebhook
 from tests.support.common import CAMPAIGN, PETITION
 from tests.support.desk import add_organiser
 
 MARKER = "zebedee"
-MEMBER = 900001
+MEMBER, NO_SIGNER = 900001, 900013
 OTHERS = "others"
 UNCOMPARED = ("organiser_session", "organiser_device")
 """Tables in which every visit leaves a trace of the visitor."""
@@ -188,7 +192,7 @@ def _campaign(session: Session, lobby: Lobby, owner: Organisation, slug: str, te
 def _team_records(
     session: Session, lobby: Lobby, owner: Organisation, about: Campaign, text: str
 ) -> Values:
-    """Adds a quick answer, and a note with a day to ring back, on an MP."""
+    """Adds a quick answer, a note with a day to ring back, and a public statement on MPs."""
     organiser = session.exec(select(Organiser).where(Organiser.organisation_id == owner.id)).first()
     assert organiser is not None
     now = lobby.clock()
@@ -196,7 +200,19 @@ def _team_records(
     answer = quick_answers.record(session, about, kind=QuickAnswerKind.WILL_SIGN, **of)
     day = str(times.today(now))
     note = member_notes.add(session, about, text=f"{text} note", ring_back_on=day, **of)
-    return {"answer_id": str(answer.id), "note_id": str(note.id)}
+    statement = member_overrides.record(
+        session,
+        NewOverride(OverrideKind.PPS, reason=f"{text} reason", link=f"https://{text}.example.org/"),
+        organisation_id=owner.id,
+        member=session.get_one(Member, NO_SIGNER),
+        campaign=None,
+        now=now,
+    )
+    return {
+        "answer_id": str(answer.id),
+        "note_id": str(note.id),
+        "override_id": str(statement.override.id),
+    }
 
 
 def _letter(

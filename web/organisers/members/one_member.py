@@ -40,14 +40,12 @@ def letters_file(
     request: Request,
     desk: ViewerDesk,
     session: ReadSession,
-    lobby: TheLobby,
     now: Now,
 ) -> Response:
     """Answers with the letters of each week, as the chart shows them."""
     campaign = own.of_page(desk, session, slug)
-    reader = _reader(desk, lobby, MpsQuery(), now)
-    found = one_member.of_member(session, campaign, _number(member_id), reader)
-    return _file(request, campaign, found.letters, now, f"{slug}-letters-{member_id}.csv")
+    letters = one_member.letters_of(session, campaign, _number(member_id), now=now)
+    return _file(request, campaign, letters, now, f"{slug}-letters-{member_id}.csv")
 
 
 @router.get(MEMBER_PATH)
@@ -127,7 +125,10 @@ def page(
         status=422 if form else 200,
         campaign=campaign,
         **_values(campaign, found, query, now, form=form, done=done)
-        | {"notice": NOTICES.get(request.query_params.get("done", ""), "")},
+        | {
+            "notice": NOTICES.get(request.query_params.get("done", ""), ""),
+            "site": lobby.settings.base_url,
+        },
     )
 
 
@@ -163,6 +164,7 @@ def _values(
         "no_form": forms.Form(),
         "done": done,
         "notice": "",
+        "site": "",
         "longest": member_notes.LONGEST,
         "today": today,
         "furthest": today + member_notes.FURTHEST,
