@@ -22,8 +22,7 @@ from models import (
     CampaignUpdate,
     Invitation,
     LetterState,
-    Motion,
-    MotionStatus,
+    Member,
     Organisation,
     Organiser,
     QuickAnswerKind,
@@ -44,7 +43,8 @@ from tools.public_pages import PageState, Scene, Stage
 from web.base.dependencies import cookie_name
 
 PASSWORD = "a password for pictures"
-NEW, DRAFT, QUIET = "new-union", "fair-fares", "quiet-buses"
+NEW, DRAFT = "new-union", "fair-fares"
+FORMER = 990_001
 OWN = "/organiser/campaigns/"
 RING_BACK = 900003  # Emlyn Tregaroth
 KEY_SCOPES = ("signatures:write",)
@@ -316,6 +316,25 @@ def _edit(path: str) -> Path:
     return lambda desk: f"{desk.edit}{path}"
 
 
+def _draft_page(path: str) -> Path:
+    return lambda _: f"{OWN}{DRAFT}{path}"
+
+
+def _former(desk: DeskScene) -> str:
+    """Returns the page of a member who never held a seat here, and adds them."""
+    with desk.lobby.database.write() as session:
+        session.merge(Member(id=FORMER, name="Wilhelmina Oxenholt", party="Labour"))
+    return _own(f"/mps/{FORMER}")(desk)
+
+
+def _statement_not_saved(page: Page, scene: Scene) -> None:
+    """Presses the button of an empty form that is folded away."""
+    as_("editor", _own("/mps/900001"))(page, scene)
+    page.get_by_text("Record what everybody may know").click()
+    page.get_by_role("button", name="Save for everybody").click()
+    page.wait_for_load_state()
+
+
 def _draft(path: str) -> Path:
     return lambda desk: f"{desk.draft}{path}"
 
@@ -342,10 +361,18 @@ _NEW = (
 )
 _BUSY = (
     PageState("home", as_("owner", "/organiser")),
-    PageState("map", as_("viewer", _own("/map"))),
-    PageState("map, signatures", as_("owner", _own("/map?by=signatures"))),
-    PageState("map, letters", as_("editor", _own("/map?by=letters"))),
-    PageState("map, unknown", as_("viewer", _own("/map?by=party"))),
+    PageState("all MPs", as_("editor", _own("/mps"))),
+    PageState("all MPs, viewer", as_("viewer", _own("/mps?sort=member"))),
+    PageState("all MPs, no match", as_("editor", _own("/mps?q=nobody&sort=foo"))),
+    PageState("all MPs, no motion", as_("editor", _draft_page("/mps"))),
+    PageState("MP", as_("editor", _own("/mps/900001"))),
+    PageState("MP, viewer", as_("viewer", _own("/mps/900002"))),
+    PageState(
+        "MP, answer recorded", pressed("editor", _own("/mps/900003"), "Said yes: Emlyn Tregaroth")
+    ),
+    PageState("MP, statement not saved", _statement_not_saved),
+    PageState("MP, former", as_("editor", _former)),
+    PageState("constituency without an MP", as_("editor", _own("/seats/E14001409"))),
     PageState("letters", as_("owner", _own("/letters"))),
     PageState("letters, uncertain", as_("owner", _own("/letters?show=uncertain"))),
     PageState("letter to settle", as_("owner", _uncertain)),
