@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import select
+from sqlmodel import col, select
 
 from models import (
     Letter,
@@ -59,12 +59,12 @@ def posted(client: DeskClient, path: str, **data: str) -> Any:
 def letters_to(lobby: Lobby, member_id: int) -> list[tuple[Any, Any]]:
     """Returns when each letter to a member went, and what its writer heard."""
     statement = (
-        sa.select(Letter.sent_at, LetterAnswer.outcome)
-        .outerjoin(LetterAnswer, LetterAnswer.letter_id == Letter.id)
+        select(Letter.sent_at, LetterAnswer.outcome)
+        .outerjoin(LetterAnswer, col(LetterAnswer.letter_id) == col(Letter.id))
         .where(Letter.member_id == member_id, Letter.state == LetterState.SENT)
     )
     with lobby.database.read() as session:
-        return [(at, outcome) for at, outcome in session.execute(statement)]
+        return list(session.exec(statement))
 
 
 def leave_seat(lobby: Lobby, member_id: int) -> str:
