@@ -327,6 +327,12 @@ def _former(desk: DeskScene) -> str:
     return _own(f"/mps/{FORMER}")(desk)
 
 
+def _answer_recorded(page: Page, scene: Scene) -> None:
+    as_("editor", _own("/mps/900003"))(page, scene)
+    page.locator("button[name=answer][value=will_sign]").click()
+    page.wait_for_load_state()
+
+
 def _statement_not_saved(page: Page, scene: Scene) -> None:
     """Presses the button of an empty form that is folded away."""
     as_("editor", _own("/mps/900001"))(page, scene)
@@ -367,9 +373,7 @@ _BUSY = (
     PageState("all MPs, no motion", as_("editor", _draft_page("/mps"))),
     PageState("MP", as_("editor", _own("/mps/900001"))),
     PageState("MP, viewer", as_("viewer", _own("/mps/900002"))),
-    PageState(
-        "MP, answer recorded", pressed("editor", _own("/mps/900003"), "Said yes: Emlyn Tregaroth")
-    ),
+    PageState("MP, answer recorded", _answer_recorded),
     PageState("MP, statement not saved", _statement_not_saved),
     PageState("MP, former", as_("editor", _former)),
     PageState("constituency without an MP", as_("editor", _own("/seats/E14001409"))),

@@ -79,6 +79,8 @@ class SentLetters:
         Where few heard one of two things, both are one row. Empty where that is not enough.
         """
         counts = Counter(_heard(outcome) for _, _, outcome in self.sent)
+        if not counts:
+            return ()
         if any(_is_few(sum(counts[kind] for kind in pair)) for pair in _PAIRS):
             return ()
         return tuple(row for pair in _PAIRS for row in _rows(pair, counts))
