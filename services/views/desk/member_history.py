@@ -13,7 +13,9 @@ from sqlmodel import Session, col
 from models import (
     Campaign,
     Constituency,
+    ContactPlace,
     Member,
+    MemberContact,
     MemberOverride,
     MemberReply,
     Membership,
@@ -77,24 +79,38 @@ class Holder:
     until: date | None
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is on record about a member, in no order, and the contacts of their offices.
+
+    Only editors and owners may see the contacts.
+    """
+
+    past: list[Past]
+    contacts: list[MemberContact]
+
+
 def of_member(
     session: Session, campaign: Campaign, motion_id: int | None, member_id: int
-) -> list[Past]:
-    """Returns what is on record about a member, in one statement, in no order."""
+) -> Record:
+    """Returns what is on record about a member, in one statement."""
     values = {
         "member_id": member_id,
         "motion_id": motion_id or 0,
         "campaign_id": campaign.id,
         "organisation_id": campaign.organisation_id,
     }
-    return [
-        Past(
-            PastKind(kind), day, until, detail or "", title or "", link or "", bool(checked), row_id
-        )
-        for kind, day, until, detail, title, link, checked, row_id in session.execute(
-            _OF_MEMBER, values
-        )
-    ]
+    past: list[Past] = []
+    found: list[MemberContact] = []
+    for kind, day, until, detail, title, link, checked, row_id in session.execute(
+        _OF_MEMBER, values
+    ):
+        words = (detail or "", title or "", link or "")
+        if kind == _CONTACT:
+            found.append(_contact(member_id, ContactPlace(detail), title, link, day))
+        else:
+            past.append(Past(PastKind(kind), day, until, *words, bool(checked), row_id))
+    return Record(past, sorted(found, key=lambda each: _PLACES.index(each.place)))
 
 
 def ends(found: Iterable[Past], today: date) -> list[Past]:
@@ -113,6 +129,14 @@ def last_holder(session: Session, code: str) -> Holder | None:
     return Holder(*row) if row else None
 
 
+def _contact(
+    member_id: int, place: ContactPlace, telephone: str | None, email: str | None, day: date
+) -> MemberContact:
+    return MemberContact(
+        member_id=member_id, place=place, telephone=telephone, email=email, read_on=day
+    )
+
+
 def _row(kind: Any, day: Any, of: Any, **values: Any) -> sa.Select[Any]:
     """Returns a part of the union; NULL has a type, which PostgreSQL needs."""
     types: dict[str, Any] = {
@@ -125,7 +149,7 @@ def _row(kind: Any, day: Any, of: Any, **values: Any) -> sa.Select[Any]:
     }
     given = {name: values.get(name) for name in types}
     return sa.select(
-        (sa.literal(kind.value) if isinstance(kind, PastKind) else kind).label("kind"),
+        (sa.literal(str(kind)) if isinstance(kind, str) else kind).label("kind"),
         col(day).label("day"),
         *(
             (sa.cast(sa.null(), types[name]) if value is None else value).label(name)
@@ -138,6 +162,8 @@ def _text(column: Any) -> sa.ColumnElement[str]:
     return sa.type_coerce(col(column), sa.String)
 
 
+_CONTACT = "contact"
+_PLACES = list(ContactPlace)
 _MEMBER = sa.bindparam("member_id", type_=sa.Integer())
 _CAMPAIGN = sa.bindparam("campaign_id", type_=sa.Uuid())
 _TRUE = sa.literal(True)
@@ -145,6 +171,14 @@ _campaign: Any = col(MemberOverride.campaign_id)
 _OF_MEMBER = sa.union_all(
     _row(_text(MotionEvent.kind), MotionEvent.happened_on, MotionEvent, is_checked=_TRUE).where(
         col(MotionEvent.motion_id) == sa.bindparam("motion_id", type_=sa.Integer())
+    ),
+    _row(
+        _CONTACT,
+        MemberContact.read_on,
+        MemberContact,
+        detail=_text(MemberContact.place),
+        title=col(MemberContact.telephone),
+        link=col(MemberContact.email),
     ),
     _row(
         PastKind.OFFICE,

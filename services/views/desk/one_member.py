@@ -11,7 +11,7 @@ from services.campaigns import campaigns, team_records
 from services.campaigns.team_records import Answer, TeamEntry
 from services.common import times
 from services.errors import Conflict, NotFound
-from services.parliament import contacts, members, motions
+from services.parliament import members, motions
 from services.parliament.standing import Position
 from services.tallies import recent_letters, seat_table
 from services.tallies.seat_table import Tally, TallyRow
@@ -21,7 +21,7 @@ from services.views import member_views
 from services.views.desk import all_members, member_history, member_letters, stances
 from services.views.desk.all_members import AllMembers, LookUp, MpFilter
 from services.views.desk.asking import NO_NEIGHBOURS
-from services.views.desk.member_history import Holder, Past, PastKind
+from services.views.desk.member_history import Holder, Past, PastKind, Record
 from services.views.desk.member_letters import SentLetters
 from services.views.desk.stances import MpRow
 
@@ -164,8 +164,8 @@ def _read(session: Session, campaign: Campaign, reader: Reader) -> _About:
 
 def _of_row(about: _About, row: TallyRow, member_id: int, neighbours: Neighbours) -> OnePage:
     letters = _letters_to(about, row)
-    team = _team(about, member_id)
-    on_record = _on_record(about, member_id)
+    record = _record(about, member_id)
+    on_record, team = record.past, _team(about, member_id, record)
     own = stances.of_seat(row, team.answers)
     recent = letters.to(member_id, since=_a_week_ago(about))
     overrides = [each for each in on_record if each.kind is PastKind.OVERRIDE]
@@ -201,8 +201,8 @@ def _vacant(about: _About, row: TallyRow) -> OnePage:
 
 def _former(about: _About, member: Member) -> FormerPage:
     letters = member_letters.to_member(about.session, about.campaign.id, about.motion_id, member.id)
-    team = _team(about, member.id)
-    on_record = _on_record(about, member.id)
+    record = _record(about, member.id)
+    on_record, team = record.past, _team(about, member.id, record)
     position = motions.position_of_member(about.session, about.motion_id or 0, member.id)
     seats = [each for each in on_record if each.kind is PastKind.SEAT]
     last = max(seats, key=_day).detail if seats else ""
@@ -222,7 +222,7 @@ def _letters_to(about: _About, row: TallyRow) -> SentLetters:
     return member_letters.to_seat(about.session, about.campaign.id, about.motion_id, code)
 
 
-def _on_record(about: _About, member_id: int) -> list[Past]:
+def _record(about: _About, member_id: int) -> Record:
     return member_history.of_member(about.session, about.campaign, about.motion_id, member_id)
 
 
@@ -230,13 +230,11 @@ def _a_week_ago(about: _About) -> datetime:
     return about.reader.now - timedelta(days=recent_letters.DAYS)
 
 
-def _team(about: _About, member_id: int) -> Team:
+def _team(about: _About, member_id: int, record: Record) -> Team:
     if not about.reader.may_edit:
         return Team()
-    return Team(
-        team_records.entries(about.session, about.campaign.id, [member_id])[member_id],
-        contacts.of_members(about.session, [member_id])[member_id],
-    )
+    entries = team_records.entries(about.session, about.campaign.id, [member_id])
+    return Team(entries[member_id], record.contacts)
 
 
 def _reasons(
