@@ -23,7 +23,7 @@ from services.campaigns import quick_answers
 from tests.support.common import CAMPAIGN, SIGNED
 from tests.support.desk import DeskClient, add_organiser, as_role
 from tests.support.home import of_demonstration
-from tests.support.seat_pages import (
+from tests.web.desk.seat_pages import (
     MORAG,
     MPS,
     PATH,

@@ -28,7 +28,7 @@ from services.assembly import Lobby
 from tests.support.common import CAMPAIGN
 from tests.support.desk import DeskClient, as_role
 from tests.support.home import of_demonstration
-from tests.support.seat_pages import (
+from tests.web.desk.seat_pages import (
     MORAG,
     MPS,
     PATH,
