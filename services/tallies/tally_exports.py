@@ -6,8 +6,10 @@ from datetime import date
 
 from services.files.csv_writing import csv_text, two_digits
 from services.files.export_lines import FileFormat
+from services.tallies.neighbours import FEWEST
 from services.tallies.seat_table import TallyRow
 
+FEW = f"fewer than {FEWEST}"
 COLUMNS = (
     "constituency_code",
     "constituency",
@@ -38,6 +40,20 @@ def tally_file(rows: Sequence[TallyRow], form: FileFormat) -> str:
         return csv_text(COLUMNS, ([_cell(value) for value in _values(row)] for row in rows))
     lines = (dict(zip(COLUMNS, map(_json_value, _values(row)), strict=True)) for row in rows)
     return "".join(f"{_json(line)}\n" for line in lines)
+
+
+def public_csv(rows: Sequence[TallyRow]) -> str:
+    """Returns the same as CSV without small numbers of people: a number under five is `FEW`."""
+    return csv_text(COLUMNS, ([_cell(value) for value in _public_values(row)] for row in rows))
+
+
+def _public_values(row: TallyRow) -> list[object]:
+    counts = ("signatures", "letters_sent", "letters_opened")
+    line = dict(zip(COLUMNS, _values(row), strict=True))
+    line |= {name: FEW for name in counts if getattr(row, name) < FEWEST}
+    if row.signatures < FEWEST:
+        line["signatures_per_1000"] = None
+    return list(line.values())
 
 
 def _values(row: TallyRow) -> tuple[object, ...]:

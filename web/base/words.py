@@ -26,6 +26,8 @@ from services.common import markdown, times
 from services.letters.drafting import situations
 from services.letters.queue_overview import LetterGroup
 from services.parliament.standing import Eligibility, Role, Standing, StatedIntent
+from services.tallies import tally_exports
+from services.tallies.neighbours import FEWEST
 from services.views.timelines import Entry, Kind
 from services.webhooks import warning_mails
 
@@ -230,6 +232,11 @@ def counted(value: int, noun: str, plural: str = "") -> str:
     return f"{value:,} {noun if value == 1 else plural or f'{noun}s'}"
 
 
+def in_public(value: int) -> str:
+    """Formats a number of people that strangers read: `fewer than 5`, or `12,345`."""
+    return tally_exports.FEW if value < FEWEST else number(value)
+
+
 def two_digits(value: float | None) -> str:
     """Formats `0.3` as `0.30`, and None as a dash."""
     return "–" if value is None else f"{value:.2f}"
@@ -357,6 +364,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "account_event": ACCOUNT_EVENTS.__getitem__,
     "number": number,
     "counted": counted,
+    "in_public": in_public,
     "two_digits": two_digits,
     "moment": moment,
     "at_time": at_time,
