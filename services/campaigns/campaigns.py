@@ -127,6 +127,12 @@ def page(session: Session, *, after: UUID | None, limit: int) -> list[Campaign]:
     return list(session.exec(statement.order_by(col(Campaign.id).desc()).limit(limit)))
 
 
+def newest_open(session: Session, *, limit: int) -> list[Campaign]:
+    """Returns the open campaigns of all organisations, the newest first."""
+    statement = select(Campaign).where(Campaign.status == CampaignStatus.OPEN)
+    return list(session.exec(statement.order_by(col(Campaign.id).desc()).limit(limit)))
+
+
 def of_organisation(session: Session, organisation_id: UUID) -> list[Campaign]:
     """Returns every campaign of one organisation, including drafts, the newest first."""
     statement = select(Campaign).where(Campaign.organisation_id == organisation_id)

@@ -42,6 +42,7 @@ OTHERS = 5
 class Backer:
     """An MP who has signed the motion. `constituency` is None if they have left Parliament."""
 
+    member_id: int
     name: str
     party: str
     constituency: str | None
@@ -189,7 +190,7 @@ def _backers(session: Session, motion_id: int, now: datetime) -> tuple[Backer, .
         .limit(2 * BACKERS)  # Parliament sometimes repeats a member
     )
     rows = session.exec(statement)
-    by_member = {member_id: Backer(name, party, seat) for member_id, name, party, seat in rows}
+    by_member = {row[0]: Backer(*row) for row in rows}
     return tuple(by_member.values())[:BACKERS]
 
 
