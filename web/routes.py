@@ -64,10 +64,10 @@ from web.public import (
     signers_letters,
     signers_sending,
     style_guide,
-    tallies,
     updates,
     well_known,
 )
+from web.public.members import all_mps, my_mp, one_mp
 from web.public.signatures import confirmations, endings, sent, thanks
 
 # The pages without personal data: browsers may keep them, for 'Back'. A cache stores no other page.
@@ -76,14 +76,19 @@ PUBLIC_PAGES = (
     "/.well-known/security.txt",
     "/accessibility",
     "/campaigns/{slug}",
+    "/campaigns/{slug}/constituencies/{code}",
     "/campaigns/{slug}/letter",
     "/campaigns/{slug}/mps",
+    "/campaigns/{slug}/mps.csv",
+    "/campaigns/{slug}/mps/{member_id}",
     "/campaigns/{slug}/updates",
     "/campaigns/{slug}/updates/{update}",
     "/contact",
     "/contact/{organisation}",
     "/embed/{slug}",
     "/favicon.ico",
+    "/my-mp",
+    "/my-mp/{code}",
     "/petitions/{slug}",
     "/petitions/{slug}/embed",
     "/privacy/{organisation}",
@@ -107,7 +112,9 @@ for noun in (
     letter_answers,
     refusals,
     preferences,
-    tallies,
+    all_mps,
+    one_mp,
+    my_mp,
     sign_in,
     codes,
     forgotten,

@@ -19,7 +19,8 @@ Page = Any  # a response of the test client; its library does not matter here
 SIGN = f"/petitions/{PETITION}/sign"
 LETTER = f"/campaigns/{CAMPAIGN}/letter"
 LETTERS = f"/campaigns/{CAMPAIGN}/letters"
-MPS = f"/campaigns/{CAMPAIGN}/mps"
+CAMPAIGN_PATH = f"/campaigns/{CAMPAIGN}"
+MPS = f"{CAMPAIGN_PATH}/mps"
 TALLY = f"/v1/campaigns/{CAMPAIGN}/tally"
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
 # The form to sign has a question that has no default.

@@ -211,7 +211,7 @@ def test_a_motion_that_fell_is_said_to_have_fallen_and_keeps_its_figures(
 def test_many_seats_come_fifty_at_a_time_unless_all_are_asked_for(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.public.tallies.PAGE_SIZE", 5)
+    monkeypatch.setattr("web.public.members.all_mps.PAGE_SIZE", 5)
     first, last = client.get(MPS), client.get(f"{MPS}?page=3")
     assert "1 to 5 of 14 constituencies" in visible(first)
     assert "11 to 14 of 14 constituencies" in visible(last)

@@ -10,6 +10,7 @@ from api.answers.state import state_of
 from api.http.errors import as_lobby_error, headers_of, status_of
 from api.http.response_headers import POLICY, content_policy
 from services.assembly import Lobby
+from services.campaigns import campaigns
 from services.database.engine import DatabaseError
 from services.errors import FieldError, Invalid
 from web.base import desk as desks
@@ -54,6 +55,8 @@ _AT_THE_DESK = {
     _MESSAGES[405]: "Go back and press the button on the page, or choose from the menu.",
 }
 _OTHER_HEADING = "Something went wrong"
+OPEN_SHOWN = 5
+"""How many open campaigns the page for what does not exist lists."""
 EMBED_PREFIX = "/embed/"
 DESK_PREFIX = "/organiser"
 
@@ -103,6 +106,7 @@ async def _answer(
         # Most errors are about one field, whose message is the whole message.
         "fields": [item for item in fields if item.field != "token"],
         "needs_role": needs_role,
+        "campaigns": (),
         "shows_message": [item.message for item in fields] != [message],
     }
     response: Response
@@ -140,6 +144,8 @@ def _page(request: Request, lobby: Lobby, status: int, values: dict[str, Any]) -
                 message = _AT_THE_DESK.get(values["message"], values["message"])
                 values = values | {"message": message}
                 return desk.page("organisers/refused.html", session, status=status, **values)
+            if status == 404:
+                values = values | {"campaigns": campaigns.newest_open(session, limit=OPEN_SHOWN)}
             return page("base/error.html", session, status=status, **values)
     except DatabaseError:
         return page("base/error.html", None, status=status, **values)

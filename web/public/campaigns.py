@@ -16,6 +16,7 @@ from services.campaigns import campaigns
 from services.views import campaign_pages
 from services.views.campaign_pages import CampaignCard
 from web.base import cached_pages
+from web.base.forms import Form
 from web.base.rendering import page
 from web.public import sign_pages
 from web.public.sign_pages import SignPlace, TheSignPlace
@@ -79,9 +80,16 @@ def _home(session: Session, lobby: Lobby, *, after: UUID | None, is_private: boo
         is_private=is_private,
         face=campaign_pages.only_face(session),
         groups=_groups(cards),
+        shows_finder=any(_asks_mps(card) for card in cards),
+        form=Form(),
         last_shown=newest[PAGE_SIZE - 1].id if len(newest) > PAGE_SIZE else None,
         base_url=lobby.settings.base_url,
     )
+
+
+def _asks_mps(card: CampaignCard) -> bool:
+    """Returns whether an open campaign asks MPs to sign a motion."""
+    return card.view.campaign.status is CampaignStatus.OPEN and card.view.motion is not None
 
 
 def _groups(cards: list[CampaignCard]) -> dict[str, list[CampaignCard]]:

@@ -1,9 +1,11 @@
 """The filters of the page with all MPs, and the tabs that are links to some of them."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
@@ -13,33 +15,33 @@ from services.common import texts
 from services.errors import Invalid
 from services.parliament.standing import Eligibility, Standing, StatedIntent
 from services.tallies.seat_table import TallyFilter, TallyRow
+from services.views import campaign_maps
+from services.views.campaign_maps import Mark
 from web.base import words
 
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 DEFAULT_SORT = "constituency"
 _UNKNOWN = "This is none of the choices. Please choose one from the list."
-_CANNOT = (Eligibility.CONVENTION, Eligibility.CANNOT, Eligibility.REFUSES)
 
 
 @dataclass(frozen=True, slots=True)
 class Stance:
-    """A value of `?standing=`, as filters of the tally. Its label is that of a tab."""
+    """A value of `?standing=`: the label of its tab, and the marks that its seats have on maps."""
 
     label: str
-    standing: Standing
-    eligibilities: tuple[Eligibility, ...] = ()
-    said: StatedIntent | None = None
+    marks: frozenset[Mark]
 
 
 STANCES = {
-    "signed": Stance("Signed", Standing.SIGNED),
-    "will_sign": Stance("Said they will", Standing.NOT_SIGNED, said=StatedIntent.WILL_SIGN),
-    "not_yet": Stance("Not yet", Standing.NOT_SIGNED, (Eligibility.CAN_SIGN,)),
-    "cannot": Stance("Can’t", Standing.NOT_SIGNED, _CANNOT),
-    "withdrawn": Stance("Withdrew", Standing.WITHDRAWN),
+    "signed": Stance("Signed", frozenset({Mark.SIGNED})),
+    "will_sign": Stance("Said they will", frozenset({Mark.WILL_SIGN})),
+    "not_yet": Stance("Not yet", frozenset({Mark.NOT_YET})),
+    "cannot": Stance("Can’t", frozenset({Mark.DOES_NOT_SIGN})),
+    "withdrawn": Stance("Withdrew", frozenset({Mark.WITHDREW})),
 }
-# The value of links made before there were tabs. It has no tab of its own.
-_NOT_SIGNED = Stance("Not signed", Standing.NOT_SIGNED)
+# A value of links made before there were tabs: everybody whose name never was on the motion.
+_OTHERS = frozenset({Mark.SIGNED, Mark.WITHDREW})
+_NOT_SIGNED = Stance("Not signed", frozenset(Mark) - _OTHERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,7 @@ class Tab:
 class MpQuery(BaseModel):
     """The fields as sent: the choice 'any' is an empty text.
 
-    `constituency` is a GSS code, whose MP is shown above the table. It filters nothing, and the
-    links of the page leave it out.
+    `constituency` is a GSS code of links made before seats had pages of their own.
     """
 
     constituency: str = ""
@@ -83,53 +84,48 @@ class MpQuery(BaseModel):
         """Whether one of the filters is set that the page folds away."""
         return any((self.nation, self.region, self.said, self.signed_since))
 
+    @property
+    def is_common(self) -> bool:
+        """Whether so many ask for it that the page is worth caching: all MPs, or those of a tab."""
+        return not self.address(standing="") and self.standing in ("", *STANCES)
+
     def address(self, **changes: str | int) -> str:
         """Returns the query string with these changes; empty where all values are defaults."""
         changed = self.model_copy(update={"constituency": "", **changes})
         values = changed.model_dump(exclude_defaults=True)
         return f"?{urlencode(values)}" if values else ""
 
-    def csv_address(self) -> str:
-        """Returns the query string for the CSV of the same rows, which is not split into pages."""
-        tally_filter = self.tally_filter()
-        values: dict[str, Any] = {
-            "standing": tally_filter.standing,
-            "eligibility": sorted(tally_filter.eligibilities),
-            "said": tally_filter.said,
-            "party": self.party,
-            "nation": self.nation,
-            "region": self.region,
-            "search": self.search,
-            "signed_since": self.signed_since,
-            "sort": self.order if self.sort else "",
-        }
-        given = {name: value for name, value in values.items() if value}
-        return f"?{urlencode(given, doseq=True)}" if given else ""
+    def rows(self, rows: Sequence[TallyRow]) -> tuple[TallyRow, ...]:
+        """Returns those of the rows that the page shows, sorted. Raises Invalid as below."""
+        found, stance = self.tally_filter().apply(rows), self._stance()
+        if stance is None:
+            return found
+        return tuple(row for row in found if campaign_maps.mark_of(row) in stance.marks)
 
     def tally_filter(self) -> TallyFilter:
-        """Raises Invalid, with its field, for an unknown choice."""
+        """Returns all filters but `standing`. Raises Invalid for an unknown choice."""
         if self.nation and self.nation.casefold() not in map(str.casefold, NATIONS.values()):
             raise Invalid.field("nation", "choice_unknown", _UNKNOWN)
-        stance = self._stance()
         eligibility = _choice(Eligibility, "eligibility", self.eligibility)
-        said = _choice(StatedIntent, "said", self.said)
-        eligibilities = (eligibility,) if eligibility else stance.eligibilities if stance else ()
         return TallyFilter(
-            standing=stance.standing if stance else None,
-            eligibilities=frozenset(eligibilities),
+            eligibilities=frozenset({eligibility} if eligibility else ()),
             party=self.party or None,
             nation=self.nation or None,
             region=self.region or None,
-            said=said or (stance.said if stance else None),
+            said=_choice(StatedIntent, "said", self.said),
             signed_since=_day(self.signed_since),
             search=self.search,
             sort=self.order,
         )
 
-    def tabs(self, rows: tuple[TallyRow, ...]) -> list[Tab]:
-        """Returns the tabs, with the numbers among `rows`. 'Withdrew' is left out where it is 0."""
+    def tabs(self, rows: Sequence[TallyRow]) -> list[Tab]:
+        """Returns the tabs, with the numbers among `rows`. 'Withdrew' is left out where it is 0.
+
+        A tab has as many seats as its mark has in the key of the map.
+        """
+        marks = Counter(map(campaign_maps.mark_of, rows))
         counted = {
-            value: len(MpQuery(standing=value).tally_filter().apply(rows)) for value in STANCES
+            value: sum(marks[mark] for mark in stance.marks) for value, stance in STANCES.items()
         }
         shown = [value for value in STANCES if value != "withdrawn" or counted[value]]
         every = Tab("All", self._tab(""), len(rows), not self.standing)

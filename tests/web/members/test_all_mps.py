@@ -1,20 +1,24 @@
 """Tests how the page with all MPs is filtered, and how it finds the MP of a postcode."""
 
+import csv
+import io
 import re
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
-from models import Campaign, CampaignMotion, CampaignStatus, Motion, Organisation
+from models import Campaign, CampaignMotion, Motion, Organisation, OverrideKind
 from services.assembly import Lobby
 from services.common import times
 from services.parliament.standing import Eligibility, Standing
 from services.tallies.seat_table import TallyFilter
+from services.views.campaign_maps import Mark
 from tests.support.common import CAN_SIGN, MINISTER, SIGNED, Clock
-from tests.support.pages import MPS, TALLY, Page, close_campaign, visible
+from tests.web.members.recorded import MORAG, say
+from tests.support.pages import CAMPAIGN_PATH, MPS, TALLY, Page, visible
 from web.base import words
-from web.public.mp_filters import STANCES, MpQuery
+from web.public.members.mp_filters import STANCES, MpQuery
 
 EDINBURGH_EAST = "S14000078"
 OLD = MPS.replace("/mps", "/tally")
@@ -22,7 +26,7 @@ OLD = MPS.replace("/mps", "/tally")
 
 def seats_in(page: Page) -> list[str]:
     table = page.text.partition('<table class="tally">\n<caption class="unseen">Constituencies')[2]
-    return re.findall(r'<th scope="row">([^<]+)', table.partition("</table>")[0])
+    return re.findall(r'<th scope="row"><a href="[^"]+">([^<]+)', table.partition("</table>")[0])
 
 
 def tabs_in(page: Page) -> dict[str, int]:
@@ -31,10 +35,10 @@ def tabs_in(page: Page) -> dict[str, int]:
 
 
 def csv_of(client: TestClient, page: Page) -> list[str]:
-    link = re.search(r'href="(/v1/[^"]+tally\.csv[^"]*)"', page.text)
+    link = re.search(rf'href="({MPS}\.csv[^"]*)"', page.text)
     assert link
-    rows = client.get(link.group(1).replace("&amp;", "&")).text.splitlines()[1:]
-    return [row.split(",")[1] for row in rows]
+    text = client.get(link.group(1).replace("&amp;", "&")).text
+    return [row["constituency"] for row in csv.DictReader(io.StringIO(text))]
 
 
 # ---- the address
@@ -79,19 +83,28 @@ def test_tabs_show_who_did_what_and_count_them(client: TestClient) -> None:
 
 
 def test_every_mp_who_holds_a_seat_is_under_one_of_the_tabs() -> None:
-    covered = {
-        (stance.standing, eligibility)
-        for stance in STANCES.values()
-        if stance.said is None
-        for eligibility in stance.eligibilities or Eligibility
+    of_standing = set(list(Mark)[: list(Mark).index(Mark.FEW)])
+    marks = [mark for stance in STANCES.values() for mark in stance.marks]
+    assert sorted([*marks, Mark.VACANT]) == sorted(of_standing)
+
+
+def test_a_tab_has_as_many_mps_as_its_mark_in_the_key_of_the_map(
+    client: TestClient, lobby: Lobby
+) -> None:
+    say(lobby, "Morag Ferncastle", OverrideKind.SAYS_WILL_SIGN)
+    page = client.get(MPS)
+    tabs = tabs_in(page)
+    assert (tabs["Said they will"], tabs["Not yet"]) == (1, 2)
+    key = dict(re.findall(r"<span>([^<]+): <strong>(\d+)</strong>", page.text))
+    assert {label: int(count) for label, count in key.items()} == {
+        "Signed": tabs["Signed"],
+        "Said they’ll sign": tabs["Said they will"],
+        "Can sign and hasn’t yet": tabs["Not yet"],
+        "Doesn’t sign motions": tabs["Can’t"],
+        "Took their name off": tabs["Withdrew"],
+        "No MP at the moment": 1,
     }
-    everybody = {
-        (standing, eligibility)
-        for standing in Standing
-        for eligibility in Eligibility
-        if eligibility is not Eligibility.VACANT or standing is not Standing.NOT_SIGNED
-    }
-    assert covered >= everybody
+    assert f"{tabs['Signed']} of 14 MPs have signed" in visible(page)
 
 
 @pytest.mark.parametrize(
@@ -159,15 +172,16 @@ def test_a_postcode_leads_to_its_mp_and_is_in_no_address(
 ) -> None:
     answer = client.post(MPS, data={"postcode": postcode.lower()})
     assert answer.status_code == 303
-    assert re.fullmatch(rf"{MPS}\?constituency=[ESWN]\d{{8}}#your-mp", answer.headers["Location"])
-    page = client.get(answer.headers["Location"])
-    own = page.text.partition('id="your-mp"')[2].partition("</section>")[0]
-    assert member in own
-    assert says in own
+    seat = answer.headers["Location"]
+    assert re.fullmatch(rf"{CAMPAIGN_PATH}/constituencies/[ESWN]\d{{8}}", seat)
+    moved = client.get(seat)
+    assert moved.status_code == 302
+    assert re.fullmatch(rf"{MPS}/\d+", moved.headers["Location"])
+    page = client.get(moved.headers["Location"])
     assert f"Has {member} signed?" in page.text.partition("</title>")[0]
-    assert "Write to your MP" in own
+    assert says in visible(page)
+    assert f"Write to {member}" in visible(page)
     assert postcode not in page.text
-    assert len(seats_in(page)) == 14, "it filters nothing"
 
 
 @pytest.mark.parametrize(
@@ -193,23 +207,13 @@ def test_a_postcode_without_an_mp_is_told_so_at_the_field(
     assert len(seats_in(page)) == 14
 
 
-def test_a_vacant_seat_says_that_there_will_be_a_by_election(client: TestClient) -> None:
-    page = client.post(MPS, data={"postcode": "NR2 1TF"}, follow_redirects=True)
-    assert "There’s no MP for Norwich South at the moment." in visible(page)
-    assert "Write to your MP" not in visible(page)
-
-
-def test_a_constituency_that_is_not_there_is_named(client: TestClient) -> None:
-    for code in ("E99999999", "x", "%00"):
+def test_links_made_before_seats_had_pages_lead_to_them(client: TestClient) -> None:
+    earlier = client.get(f"{MPS}?constituency={EDINBURGH_EAST}")
+    assert earlier.status_code == 302
+    assert earlier.headers["Location"] == f"{CAMPAIGN_PATH}/constituencies/{EDINBURGH_EAST}"
+    assert client.get(f"{MPS}?constituency=E99999999", follow_redirects=True).status_code == 404
+    for code in ("%00", "..%2F..%2Fsign-in", "//example.org"):
         assert client.get(f"{MPS}?constituency={code}").status_code == 422
-
-
-def test_nobody_is_asked_to_write_where_letters_are_closed(
-    client: TestClient, lobby: Lobby
-) -> None:
-    assert "Write to your MP" in visible(client.get(f"{MPS}?constituency={EDINBURGH_EAST}"))
-    close_campaign(lobby, CampaignStatus.WON)
-    assert "Write to your MP" not in visible(client.get(f"{MPS}?constituency={EDINBURGH_EAST}"))
 
 
 # ---- words
@@ -222,8 +226,12 @@ def test_a_list_that_could_not_be_read_says_since_when(
         statement = select(Motion).where(col(Motion.synced_at).is_not(None))
         session.exec(statement).one().sync_failed_at = clock.now
     clock.advance(hours=2)
-    says = "We couldn’t reach Parliament’s list at 1.00pm today, so this number may be out of date."
-    assert says in visible(client.get(MPS))
+    says = (
+        "We couldn’t reach Parliament’s list at 1pm on 1 July, so the number of MPs may be out of "
+        "date."
+    )
+    for path in (MPS, f"{MPS}/{MORAG}", CAMPAIGN_PATH):
+        assert visible(client.get(path)).count(says) == 1
 
 
 def test_a_campaign_without_a_motion_shows_its_constituencies(
@@ -236,11 +244,13 @@ def test_a_campaign_without_a_motion_shows_its_constituencies(
             select(CampaignMotion).where(CampaignMotion.campaign_id == campaign_id)
         ):
             session.delete(link)
-    page = client.get(f"{MPS}?constituency={EDINBURGH_EAST}")
-    assert page.status_code == 200
-    assert "Every MP and constituency" in visible(page)
-    assert "You can ask Morag Ferncastle to write to the minister." in visible(page)
-    assert "otion" not in visible(page)
+    page, of_mp = client.get(MPS), client.get(f"{MPS}/{MORAG}")
+    assert page.status_code == of_mp.status_code == 200
+    assert "Which MPs back this campaign?" in visible(page)
+    assert "has no motion in Parliament yet" in visible(page)
+    assert '<svg class="hex-map"' not in page.text, "there is nothing to draw"
+    assert "Morag Ferncastle and this campaign" in visible(of_mp)
+    assert "hasn’t signed" not in visible(of_mp)
 
 
 def test_times_are_said_as_people_say_them(clock: Clock) -> None:

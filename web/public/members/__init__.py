@@ -1,0 +1,1 @@
+"""The pages of MPs: all of them, one of them, and the MP of a postcode."""
