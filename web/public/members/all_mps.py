@@ -20,7 +20,7 @@ from models import Campaign
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.errors import Invalid
-from services.organisations import faces, organisations
+from services.organisations import faces
 from services.tallies import public_tallies, seat_table, tally_exports
 from services.tallies.seat_table import Tally, TallyRow
 from services.tallies.tally_summaries import Grouping, SummaryRow
@@ -146,13 +146,12 @@ def _page(
     summary = public_tallies.summary_of(counted)
     tally = summary.tally
     shown = campaign_maps.of_tally(session, counted, is_public=True)
-    owner = organisations.get(session, campaign.organisation_id)
     return page(
         "public/members/all_mps.html",
         session,
         status=status,
         is_private=is_private,
-        face=faces.of_organisation(session, owner),
+        face=faces.of_campaign(session, campaign),
         campaign=campaign,
         tally=tally,
         signed=public_tallies.seats_signed(tally),

@@ -15,7 +15,7 @@ from models import Campaign
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.errors import NotFound
-from services.organisations import faces, organisations
+from services.organisations import faces
 from services.tallies import public_tallies
 from services.tallies.seat_table import Tally
 from services.views import member_pages
@@ -134,11 +134,10 @@ def _of_vacant(
 
 def _common(session: Session, campaign: Campaign, tally: Tally, place: SignPlace) -> dict[str, Any]:
     """Returns what both pages show of the campaign. Links keep where visitors came from."""
-    owner = organisations.get(session, campaign.organisation_id)
     return {
         "campaign": campaign,
         "tally": tally,
         "signed": public_tallies.seats_signed(tally),
-        "face": faces.of_organisation(session, owner),
+        "face": faces.of_campaign(session, campaign),
         "query": EmbedPlace("", place.source).query,
     }
