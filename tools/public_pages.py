@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 from sqlmodel import col, select
 
 import worker
-from models import CampaignStatus, Letter, LetterState, MotionStatus, Signature, Submission
+from models import CampaignStatus, Letter, LetterState, Member, MotionStatus, Signature, Submission
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
@@ -30,6 +30,8 @@ Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 CAN_SIGN, SIGNED, MINISTER, VACANT = "EH1 1YZ", "M1 1AE", "SW1A 0AA", "NR2 1TF"
 IN_WALES = "CF10 3NQ"
+ONE_MP, FORMER_MP = 900001, 900999
+SEAT, VACANT_SEAT = "S14000078", "E14001409"
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
 UPDATE, CHECK = "Update my letter", "Check before sending"
 # Every rule of axe that is not experimental is on by default, but for these.
@@ -269,6 +271,21 @@ def _status(status: CampaignStatus) -> Callable[[Scene], None]:
     return begin
 
 
+def _mp_of(postcode: str) -> Callable[[Page, Scene], Any]:
+    """Returns how to open the page of the MP of a postcode."""
+    return lambda page, scene: page.goto(
+        scene.post(page, f"{scene.campaign}/mps", {"postcode": postcode})
+    )
+
+
+def _former_mp(page: Page, scene: Scene) -> None:
+    """Opens the page of somebody who was an MP once, and holds no seat."""
+    former = Member(id=FORMER_MP, name="Wilhelmina Oldacre", party="Labour")
+    with scene.lobby.database.write() as session:
+        session.merge(former)
+    page.goto(f"{scene.url}{scene.campaign}/mps/{FORMER_MP}")
+
+
 def _motion(status: MotionStatus) -> Callable[[Scene], None]:
     def begin(scene: Scene) -> None:
         with scene.lobby.database.write() as session:
@@ -293,6 +310,8 @@ _OF_STATES = (
     PageState("campaign", at(lambda scene: scene.campaign)),
     PageState("petition", at(lambda scene: scene.petition)),
     PageState("MPs", at(lambda scene: f"{scene.campaign}/mps")),
+    PageState("one MP", at(lambda scene: f"{scene.campaign}/mps/{ONE_MP}")),
+    PageState("vacant seat", at(lambda scene: f"{scene.campaign}/constituencies/{VACANT_SEAT}")),
     PageState("letter", at(lambda scene: f"{scene.campaign}/letter")),
     PageState("embed", at(lambda scene: scene.embed)),
 )
@@ -350,6 +369,13 @@ _OPEN = (
     PageState(
         "MPs, wrong postcode", sent(lambda scene: f"{scene.campaign}/mps", {"postcode": "ZZ1 1ZZ"})
     ),
+    PageState("one MP, signed", _mp_of(SIGNED)),
+    PageState("one MP, minister", _mp_of(MINISTER)),
+    PageState("one MP, former", _former_mp),
+    PageState("my MP", at(lambda _: "/my-mp")),
+    PageState("my MP, wrong postcode", sent(lambda _: "/my-mp", {"postcode": "ZZ1 1ZZ"})),
+    PageState("my MP, found", at(lambda _: f"/my-mp/{SEAT}")),
+    PageState("my MP, vacant seat", at(lambda _: f"/my-mp/{VACANT_SEAT}")),
     PageState("MPs, tab", at(lambda scene: f"{scene.campaign}/mps?standing=signed")),
     PageState("MPs, none match", at(lambda scene: f"{scene.campaign}/mps?search=nobody")),
     PageState(

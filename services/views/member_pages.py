@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from models import Campaign, CampaignStatus, Constituency, Member, Membership, MotionStatus
 from services.errors import NotFound
-from services.parliament import motions, seats
+from services.parliament import motions
 from services.parliament.standing import Position, Standing, position_of
 from services.tallies import public_tallies
 from services.tallies.seat_table import Tally, TallyRow
@@ -58,10 +59,21 @@ def of_member(session: Session, campaign: Campaign, member_id: int, *, now: date
 
 def member_of_seat(session: Session, code: str, *, now: datetime) -> int | None:
     """Returns the id of a seat's member, or None. Raises NotFound where there is no such seat."""
-    seat = seats.seat_of(session, code, today=now.date())
-    if seat is None:
+    today = now.date()
+    is_open = sa.and_(
+        col(Membership.constituency_code) == Constituency.code,
+        col(Membership.starts_on) <= today,
+        sa.or_(col(Membership.ends_on).is_(None), col(Membership.ends_on) > today),
+    )
+    statement = (
+        select(Constituency.code, Membership.member_id)
+        .outerjoin(Membership, is_open)
+        .where(Constituency.code == code)
+    )
+    found = session.exec(statement).first()
+    if found is None:
         raise NotFound("constituency_unknown", "There is no such constituency.")
-    return seat.member.id if seat.member else None
+    return found[1]
 
 
 def of_seat(

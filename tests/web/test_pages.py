@@ -13,7 +13,18 @@ from tests.support.common import CAMPAIGN, CAN_SIGN
 from tests.support.pages import LETTER, LETTERS, MPS, SIGN, visible, without_own_script
 from web.base import words
 
-PUBLIC = ("/", f"/campaigns/{CAMPAIGN}", LETTER, MPS, "/sign-in", "/forgotten")
+PUBLIC = (
+    "/",
+    f"/campaigns/{CAMPAIGN}",
+    LETTER,
+    MPS,
+    f"{MPS}/900001",
+    f"/campaigns/{CAMPAIGN}/constituencies/E14001409",
+    "/my-mp",
+    "/my-mp/E14001409",
+    "/sign-in",
+    "/forgotten",
+)
 FIRST_PACKETS = 10 * 1460  # bytes (RFC 6928)
 
 

@@ -112,16 +112,19 @@ def download_mps(
     request: Request,
     session: ReadSession,
     now: Now,
+    viewer: Viewer,
     by: Grouping | None = None,
 ) -> Response:
     """Downloads the rows of the page as CSV, or with `by` those of a table of its totals."""
-    campaign = campaigns.public(session, slug)
+    campaign, is_public = campaigns.public(session, slug, viewer=viewer), viewer is None
     tally = seat_table.of_campaign(session, campaign, now=now)
     if by is not None:
         table = _sums(by, public_tallies.summary_of(tally).by(by))
-        return cacheable_csv(request, table.csv, name=f"{slug}-mps-by-{by}.csv")
+        name = f"{slug}-mps-by-{by}.csv"
+        return cacheable_csv(request, table.csv, name=name, is_public=is_public)
     rows = query.rows(public_tallies.without_small(tally).rows)
-    return cacheable_csv(request, tally_exports.public_csv(rows), name=f"{slug}-mps.csv")
+    text = tally_exports.public_csv(rows)
+    return cacheable_csv(request, text, name=f"{slug}-mps.csv", is_public=is_public)
 
 
 def _to_seat(slug: str, code: str) -> Response:
