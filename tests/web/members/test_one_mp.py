@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -79,7 +80,7 @@ def test_what_offices_told_the_team_is_on_no_public_page(client: TestClient, lob
     before = [client.get(path).text for path in paths]
     with lobby.database.write() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
-        of = {
+        of: dict[str, Any] = {
             "organisation_id": campaign.organisation_id,
             "campaign_id": campaign.id,
             "member_id": MORAG,
