@@ -56,6 +56,9 @@ def _public(count: int) -> int:
 
 
 def _row(row: TallyRow) -> TallyRow:
+    counts = (row.signatures, row.letters_sent, row.letters_opened)
+    if not any(0 < count < FEWEST for count in counts):
+        return row
     return replace(
         row,
         signatures=_public(row.signatures),
