@@ -106,13 +106,14 @@ class Letter(SQLModel, table=True):
             sqlite_where=sa.text("state = 'sent' AND asked_at IS NULL"),
             postgresql_where=sa.text("state = 'sent' AND asked_at IS NULL"),
         ),
-        # With the member, so that counts per member and day read the index alone.
+        # With the member and the motion, so that counts per member and day read the index alone.
         sa.Index(
-            "ix_letter_campaign_id_state_sent_at_member_id",
+            "ix_letter_campaign_id_state_sent_at_member_id_motion_id",
             "campaign_id",
             "state",
             "sent_at",
             "member_id",
+            "motion_id",
         ),
     )
 

@@ -38,16 +38,7 @@ from web.organisers.builder import (
     petition_stages,
     petition_step,
 )
-from web.organisers.campaign import changes, overview, pulse
-from web.organisers.members import (
-    all_members,
-    answers,
-    asking,
-    notes,
-    one_member,
-    phone_list,
-    public_statements,
-)
+from web.organisers.campaign import changes, letters_effect, overview, pulse
 from web.public import (
     brand_styles,
     campaigns,
@@ -127,6 +118,7 @@ for noun in (
     overview,
     changes,
     pulse,
+    letters_effect,
     petition_step,
     petition_stages,
     look_step,

@@ -33,6 +33,7 @@ OLD_MESSAGES = (
 )
 NEW_MESSAGE = "alert_digest"
 LETTER_COLUMNS = ["campaign_id", "state", "sent_at"]
+LETTER_INDEX = "ix_letter_campaign_id_state_sent_at_member_id_motion_id"
 
 
 def upgrade() -> None:
@@ -57,9 +58,7 @@ def upgrade() -> None:
     _count_letters_by_hour()
     _move_imports("confirmed_at", "signed_at")
     op.drop_index("ix_letter_campaign_id_state_sent_at", "letter")
-    op.create_index(
-        "ix_letter_campaign_id_state_sent_at_member_id", "letter", [*LETTER_COLUMNS, "member_id"]
-    )
+    op.create_index(LETTER_INDEX, "letter", [*LETTER_COLUMNS, "member_id", "motion_id"])
     _change_kinds((*OLD_MESSAGES, NEW_MESSAGE))
 
 
@@ -68,7 +67,7 @@ def downgrade() -> None:
     op.execute(f"DELETE FROM outbox_message WHERE kind = '{NEW_MESSAGE}'")  # noqa: S608 - fixed
     _move_imports("signed_at", "confirmed_at")
     _change_kinds(OLD_MESSAGES)
-    op.drop_index("ix_letter_campaign_id_state_sent_at_member_id", "letter")
+    op.drop_index(LETTER_INDEX, "letter")
     op.create_index("ix_letter_campaign_id_state_sent_at", "letter", LETTER_COLUMNS)
     for name in (
         "letter_hour",

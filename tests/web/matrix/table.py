@@ -29,6 +29,9 @@ VIEWERS = (
     f"GET {CAMPAIGN}/history.csv",
     f"GET {CAMPAIGN}/parties.csv",
     f"GET {CAMPAIGN}/changes",
+    f"GET {CAMPAIGN}/letters/effect",
+    f"GET {CAMPAIGN}/letters/effect.csv",
+    f"GET {CAMPAIGN}/letters/effect/mps.csv",
     f"GET {CAMPAIGN}/pulse",
     f"GET {CAMPAIGN}/mps",
     f"GET {CAMPAIGN}/mps.csv",
@@ -219,9 +222,8 @@ NUMBERS = (
     f"GET {CAMPAIGN}/history.csv",
     f"GET {CAMPAIGN}/parties.csv",
     f"GET {CAMPAIGN}/pulse",
-    f"GET {CAMPAIGN}/mps.csv",
-    f"GET {MP}/letters.csv",
-    f"GET {SEAT}/letters.csv",
+    f"GET {CAMPAIGN}/letters/effect.csv",
+    f"GET {CAMPAIGN}/letters/effect/mps.csv",
 )
 SILENT = ("POST /organiser/account/sessions/{session_id}/end",)
 """Does nothing for what is somebody else's, and says so to nobody."""

@@ -1,0 +1,167 @@
+"""Did the letters matter? MPs who got letters, and who of them signed."""
+
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlmodel import Session
+
+from api.http.csv_answers import cacheable_csv
+from api.http.dependencies import Now, ReadSession, Slug
+from models import Campaign
+from services.common import times
+from services.views.desk import letters_effect_rows
+from services.views.desk.letters_effect import FEWEST, Group, Mp, Share
+from services.views.desk.letters_effect_rows import Effect
+from web.base.charts import ranges
+from web.base.charts.tables import Table
+from web.base.desk import ViewerDesk
+from web.organisers.campaign import own
+
+PATH = "/organiser/campaigns/{slug}/letters/effect"
+GROUPS = {
+    Group.MANY: "5 letters or more",
+    Group.SOME: "1 to 4 letters",
+    Group.FEW: "0 to 4 letters",
+    Group.ANY: "1 letter or more",
+    Group.NONE: "No letters",
+}
+SHARE_COLUMNS = ("Letters", "Day", "Party", "MPs", "Signed", "Per cent", "From", "To")
+MP_COLUMNS = (
+    "MP",
+    "Constituency",
+    "Party",
+    "Signed on",
+    "Letters before",
+    "First letter on",
+    "Days from first letter",
+)
+Typed = Annotated[str, Query(max_length=100)]
+router = APIRouter()
+
+
+@router.get(PATH)
+def show_effect(
+    slug: Slug,
+    desk: ViewerDesk,
+    session: ReadSession,
+    now: Now,
+    day: Typed = "",
+    party: Typed = "",
+) -> Response:
+    """Shows the comparison from a day and within a party, and each MP who signed."""
+    campaign = own.of_page(desk, session, slug)
+    effect = _effect(session, campaign, day, party, now)
+    return desk.page(
+        "organisers/campaign/letters_effect.html",
+        session,
+        campaign=campaign,
+        effect=effect,
+        rows=[(each, GROUPS[each.group], _bar(each)) for each in effect.shares],
+        is_apart=_are_apart(effect.shares),
+        party_choices=[(each, each) for each in effect.parties],
+        fewest=FEWEST,
+        query=_query(effect, day, party),
+        ignored=_ignored(effect, day, party),
+        today=times.today(now),
+        now=now,
+    )
+
+
+@router.get(f"{PATH}.csv")
+def effect_file(
+    slug: Slug,
+    request: Request,
+    desk: ViewerDesk,
+    session: ReadSession,
+    now: Now,
+    day: Typed = "",
+    party: Typed = "",
+) -> Response:
+    """Answers with the groups that the page shows."""
+    campaign = own.of_page(desk, session, slug)
+    text = share_table(_effect(session, campaign, day, party, now)).csv
+    return cacheable_csv(request, text, name=f"{slug}-letters-effect.csv", is_public=False)
+
+
+@router.get(f"{PATH}/mps.csv")
+def mps_file(
+    slug: Slug, request: Request, desk: ViewerDesk, session: ReadSession, now: Now
+) -> Response:
+    """Answers with each MP who signed since letters began."""
+    campaign = own.of_page(desk, session, slug)
+    text = mp_table(_effect(session, campaign, "", "", now).signed).csv
+    return cacheable_csv(request, text, name=f"{slug}-letters-and-names.csv", is_public=False)
+
+
+def share_table(effect: Effect) -> Table:
+    """Returns the groups with shares in per cent, to one decimal."""
+    return Table(
+        SHARE_COLUMNS,
+        tuple(
+            (
+                GROUPS[each.group],
+                effect.day,
+                effect.party,
+                each.members,
+                each.signed,
+                *(f"{100 * part:.1f}" for part in (each.share, each.low, each.high)),
+            )
+            for each in effect.shares
+        ),
+    )
+
+
+def mp_table(signed: tuple[Mp, ...]) -> Table:
+    """Returns each MP with the letters before their name."""
+    return Table(
+        MP_COLUMNS,
+        tuple(
+            (
+                mp.name,
+                mp.seat,
+                mp.party,
+                mp.first_name_on,
+                mp.letters_before,
+                mp.first_letter_on if mp.letters_before else None,
+                mp.days_from_first,
+            )
+            for mp in signed
+        ),
+    )
+
+
+def _effect(session: Session, campaign: Campaign, day: str, party: str, now: datetime) -> Effect:
+    return letters_effect_rows.of_campaign(
+        session, campaign, day=_day_of(day), party=party, now=now
+    )
+
+
+def _day_of(typed: str) -> date | None:
+    try:
+        return date.fromisoformat(typed)
+    except ValueError:
+        return None
+
+
+def _bar(share: Share) -> str:
+    return ranges.share_bar(share.share, share.low, share.high)
+
+
+def _are_apart(shares: tuple[Share, ...]) -> bool:
+    """Returns whether the range of each group with more letters lies above that of the next."""
+    return all(more.low > fewer.high for more, fewer in pairwise(shares))
+
+
+def _query(effect: Effect, day: str, party: str) -> dict[str, str]:
+    """Returns what of the address the page has followed."""
+    chosen = effect.day.isoformat() if effect.day else ""
+    kept = {"day": chosen if day == chosen else "", "party": party if party == effect.party else ""}
+    return {name: value for name, value in kept.items() if value}
+
+
+def _ignored(effect: Effect, day: str, party: str) -> list[str]:
+    followed = _query(effect, day, party)
+    typed = {"day": day, "party": party}
+    return [f"{name}={value}" for name, value in typed.items() if value and name not in followed]
