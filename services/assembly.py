@@ -26,6 +26,7 @@ from services.mail.supporter_mails import MailContext
 from services.parliament.official import backoff, http
 from services.parliament.official.motion_lists import MotionLists
 from services.postcodes.directory import CurrentDirectory
+from services.traffic.minute_cache import MinuteCache
 from services.webhooks.sender import WebhookSender
 
 Clock = Callable[[], datetime]
@@ -75,6 +76,11 @@ class Lobby:
     def motion_lists(self) -> MotionLists:
         """Searches of Parliament's list of motions, whose answers this process keeps."""
         return MotionLists(self.motions_api, self.database, clock=self.clock)
+
+    @cached_property
+    def minute_counts(self) -> MinuteCache:
+        """Counts for pages of the desk that this process keeps for a minute."""
+        return MinuteCache(self.clock)
 
     @cached_property
     def pace(self) -> Pace:

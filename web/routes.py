@@ -38,7 +38,7 @@ from web.organisers.builder import (
     petition_stages,
     petition_step,
 )
-from web.organisers.campaign import changes, letters_effect, overview, pulse
+from web.organisers.campaign import changes, letters_effect, overview, petition_room, pulse
 from web.public import (
     brand_styles,
     campaigns,
@@ -119,6 +119,7 @@ for noun in (
     changes,
     pulse,
     letters_effect,
+    petition_room,
     petition_step,
     petition_stages,
     look_step,

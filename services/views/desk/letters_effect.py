@@ -50,10 +50,10 @@ class Mp:
     """A member, with their seat and party on the day of the comparison. `party` is its group.
 
     `could_sign` is about that day: no office, no refusal, takes their seat. `seat` is empty where
-    the member held none. `first_letter_on` is the day of the first letter to a
-    member on the motion. `letters_by_day` counts those up to the end of the day of the comparison, `letters_before`
-    those before the name. `first_name_on` is the day on which their name first came onto the
-    motion; `is_on_motion` says whether it is there now.
+    the member held none. `first_letter_on` is the day of the first letter to a member on the
+    motion. `letters_by_day` counts those up to the end of the day of the comparison,
+    `letters_before` those before the name. `first_name_on` is the day on which their name came onto
+    the motion; `is_on_motion` says whether it is there now.
     """
 
     id: int

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -32,6 +33,18 @@ def of_organisation(
 ) -> list[DeskPetition]:
     """Returns every petition, drafts too, in order of their numbers, in one statement."""
     values = {"organisation_id": organisation_id, **pending_views.count_values()}
+    return _read(session, _OF_ORGANISATION, values, now)
+
+
+def of_campaign(session: Session, campaign_id: UUID, *, now: datetime) -> list[DeskPetition]:
+    """Returns those of one campaign, likewise."""
+    values = {"campaign_id": campaign_id, **pending_views.count_values()}
+    return _read(session, _OF_CAMPAIGN, values, now)
+
+
+def _read(
+    session: Session, statement: sa.Select[Any], values: dict[str, Any], now: datetime
+) -> list[DeskPetition]:
     return [
         DeskPetition(
             petition,
@@ -39,7 +52,7 @@ def of_organisation(
             unconfirmed,
             petitions.is_open(petition, campaign_status=CampaignStatus(status), now=now),
         )
-        for petition, status, count, unconfirmed in session.execute(_PETITIONS, values)
+        for petition, status, count, unconfirmed in session.execute(statement, values)
     ]
 
 
@@ -52,6 +65,9 @@ _COUNT = (
 _PETITIONS = (
     sa.select(Petition, col(Campaign.status), _COUNT, pending_views.COUNT)
     .join(Campaign, col(Campaign.id) == Petition.campaign_id)
-    .where(col(Petition.organisation_id) == sa.bindparam("organisation_id"))
     .order_by(col(Petition.number))
 )
+_OF_ORGANISATION = _PETITIONS.where(
+    col(Petition.organisation_id) == sa.bindparam("organisation_id")
+)
+_OF_CAMPAIGN = _PETITIONS.where(col(Petition.campaign_id) == sa.bindparam("campaign_id"))

@@ -159,10 +159,10 @@ def test_the_comparison_is_that_of_a_recount_from_the_rows(
             (words, sum(group), len(group)) for words, group in expected
         ]
         shown = rows_on(page, "party-table share-table")
-        assert [row[2] for row in shown] == [f"{r['signed']} of {r['mps']}" for r in found]
-        for row, line in zip(shown, found, strict=True):
+        assert [cells[2] for cells in shown] == [f"{r['signed']} of {r['mps']}" for r in found]
+        for cells, line in zip(shown, found, strict=True):
             low, high = letters_effect.wilson(int(line["signed"]), int(line["mps"]))
-            assert row[4] == f"{round(100 * low)} to {round(100 * high)}%"
+            assert cells[4] == f"{round(100 * low)} to {round(100 * high)}%"
             assert (line["from"], line["to"]) == (f"{100 * low:.1f}", f"{100 * high:.1f}")
     # Without a choice it is the day on which half had gone, and the largest party.
     assert signed_in.get(f"{PAGE}.csv").text == (

@@ -224,6 +224,8 @@ NUMBERS = (
     f"GET {CAMPAIGN}/pulse",
     f"GET {CAMPAIGN}/letters/effect.csv",
     f"GET {CAMPAIGN}/letters/effect/mps.csv",
+    f"GET {CAMPAIGN}/petition.csv",
+    f"GET {CAMPAIGN}/petition/sources.csv",
 )
 SILENT = ("POST /organiser/account/sessions/{session_id}/end",)
 """Does nothing for what is somebody else's, and says so to nobody."""
