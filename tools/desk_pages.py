@@ -27,6 +27,7 @@ from models import (
     Organiser,
     QuickAnswerKind,
     Role,
+    Supporter,
     WebhookEndpoint,
     WebhookEvent,
 )
@@ -146,24 +147,10 @@ def _changed_by_a_colleague(page: Page, scene: Scene) -> None:
     page.wait_for_load_state()
 
 
-def _answered(page: Page, scene: Scene) -> None:
-    """Presses 'No answer' beside the first MP to ring back, who stays in the list."""
-    as_("editor", _own("/ask?show=ring_back"))(page, scene)
-    page.locator("button[value=no_answer]").first.click()
-    page.wait_for_load_state()
-
-
-def _opened_note(page: Page, scene: Scene) -> None:
-    """Opens the form for a note on the first MP."""
-    as_("editor", _own("/ask"))(page, scene)
-    page.get_by_text(re.compile("^Add ")).first.click()
-
-
-def _refused_note(page: Page, scene: Scene) -> None:
-    """Saves an empty note."""
-    _opened_note(page, scene)
-    page.get_by_role("button", name=re.compile("^Save")).first.click()
-    page.wait_for_load_state()
+def _one_supporter(page: Page, scene: Scene) -> None:
+    """Finds somebody by their address."""
+    supporter = _desk(scene).first(select(Supporter))
+    pressed("owner", "/organiser/supporters", "Find", email=supporter.email.text)(page, scene)
 
 
 def _with_ended_motion(page: Page, scene: Scene) -> None:
@@ -353,6 +340,7 @@ _NEW = (
     PageState("home, new", as_("new", "/organiser")),
     PageState("new campaign", as_("new", "/organiser/campaigns/new")),
     PageState("new campaign, empty", pressed("new", "/organiser/campaigns/new", "Start the draft")),
+    PageState("supporters, nobody yet", as_("new", "/organiser/supporters")),
     PageState("people, alone", as_("new", "/organiser/people")),
     PageState("look, empty", as_("new", "/organiser/look")),
     PageState("partners, none", as_("new", "/organiser/partners")),
@@ -367,16 +355,34 @@ _NEW = (
 )
 _BUSY = (
     PageState("home", as_("owner", "/organiser")),
-    PageState("all MPs", as_("editor", _own("/mps"))),
-    PageState("all MPs, viewer", as_("viewer", _own("/mps?sort=member"))),
-    PageState("all MPs, no match", as_("editor", _own("/mps?q=nobody&sort=foo"))),
-    PageState("all MPs, no motion", as_("editor", _draft_page("/mps"))),
-    PageState("MP", as_("editor", _own("/mps/900001"))),
-    PageState("MP, viewer", as_("viewer", _own("/mps/900002"))),
-    PageState("MP, answer recorded", _answer_recorded),
-    PageState("MP, statement not saved", _statement_not_saved),
-    PageState("MP, former", as_("editor", _former)),
-    PageState("constituency without an MP", as_("editor", _own("/seats/E14001409"))),
+    PageState("overview", as_("owner", _own(""))),
+    PageState("overview, viewer", as_("viewer", _own("?days=7"))),
+    PageState(
+        "overview, wrong goal",
+        pressed_in("editor", _own(""), "Set a goal", "Save the goal", member_goal="many"),
+    ),
+    PageState("did the letters matter", as_("owner", _own("/letters/effect"))),
+    PageState("did the letters matter, viewer", as_("viewer", _own("/letters/effect?day=foo"))),
+    PageState("did the letters matter, quiet", as_("editor", f"{OWN}{QUIET}/letters/effect")),
+    PageState("petition room", as_("editor", _own("/petition"))),
+    PageState("petition room, viewer", as_("viewer", _own("/petition?days=7"))),
+    PageState("petition room, quiet", as_("editor", f"{OWN}{QUIET}/petition")),
+    PageState("supporters", as_("owner", "/organiser/supporters")),
+    PageState("supporters, viewer", as_("viewer", "/organiser/supporters")),
+    PageState(
+        "supporters, wrong address",
+        pressed("owner", "/organiser/supporters", "Find", email="anna@"),
+    ),
+    PageState(
+        "supporters, nobody",
+        pressed("owner", "/organiser/supporters", "Find", email="nobody@example.org"),
+    ),
+    PageState("one supporter", _one_supporter),
+    PageState("overview, draft", as_("editor", f"{OWN}{DRAFT}")),
+    PageState("overview, quiet", as_("editor", f"{OWN}{QUIET}")),
+    PageState("overview, motion ended", _with_ended_motion),
+    PageState("changes", as_("editor", _own("/changes"))),
+    PageState("changes, none", as_("editor", f"{OWN}{DRAFT}/changes?since=2100-01-01")),
     PageState("letters", as_("owner", _own("/letters"))),
     PageState("letters, uncertain", as_("owner", _own("/letters?show=uncertain"))),
     PageState("letter to settle", as_("owner", _uncertain)),

@@ -1,7 +1,7 @@
 """Adds contacts, notes and answers of members, the map, alerts, goals, and moments of names.
 
-Letters get counts by hour, and imported signatures count in the hour in which they were given. On
-the way down all of this goes; digests that wait are deleted.
+Letters get counts by hour, and the record of accounts a kind. On the way down all of this goes;
+digests that wait and lines of that kind are deleted.
 """
 
 from collections.abc import Sequence
@@ -32,6 +32,25 @@ OLD_MESSAGES = (
     "account_changed",
 )
 NEW_MESSAGE = "alert_digest"
+OLD_EVENTS = (
+    "signed_in",
+    "sign_in_failed",
+    "signed_out",
+    "session_ended",
+    "password_changed",
+    "password_reset",
+    "second_step_added",
+    "second_step_reset",
+    "recovery_codes_made",
+    "recovery_code_used",
+    "invited",
+    "invitation_ended",
+    "joined",
+    "role_changed",
+    "removed",
+    "downloaded",
+)
+NEW_EVENT = "looked_up"
 LETTER_COLUMNS = ["campaign_id", "state", "sent_at"]
 LETTER_INDEX = "ix_letter_campaign_id_state_sent_at_member_id_motion_id"
 
@@ -59,14 +78,16 @@ def upgrade() -> None:
     _move_imports("confirmed_at", "signed_at")
     op.drop_index("ix_letter_campaign_id_state_sent_at", "letter")
     op.create_index(LETTER_INDEX, "letter", [*LETTER_COLUMNS, "member_id", "motion_id"])
-    _change_kinds((*OLD_MESSAGES, NEW_MESSAGE))
+    _change_kinds("outbox_message", (*OLD_MESSAGES, NEW_MESSAGE))
+    _change_kinds("account_event", (*OLD_EVENTS, NEW_EVENT))
 
 
 def downgrade() -> None:
     # What the older program does not know cannot be kept.
     op.execute(f"DELETE FROM outbox_message WHERE kind = '{NEW_MESSAGE}'")  # noqa: S608 - fixed
-    _move_imports("signed_at", "confirmed_at")
-    _change_kinds(OLD_MESSAGES)
+    _change_kinds("outbox_message", OLD_MESSAGES)
+    op.execute(f"DELETE FROM account_event WHERE kind = '{NEW_EVENT}'")  # noqa: S608 - fixed
+    _change_kinds("account_event", OLD_EVENTS)
     op.drop_index(LETTER_INDEX, "letter")
     op.create_index("ix_letter_campaign_id_state_sent_at", "letter", LETTER_COLUMNS)
     for name in (
@@ -257,8 +278,8 @@ def _choice(name: str, *values: str) -> sa.Enum:
     return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=20)
 
 
-def _change_kinds(kinds: Sequence[str]) -> None:
-    with op.batch_alter_table("outbox_message") as batch:
-        batch.drop_constraint(op.f("ck_outbox_message_kind"), type_="check")
+def _change_kinds(table: str, kinds: Sequence[str]) -> None:
+    with op.batch_alter_table(table) as batch:
+        batch.drop_constraint(op.f(f"ck_{table}_kind"), type_="check")
         listed = ", ".join(f"'{kind}'" for kind in kinds)
-        batch.create_check_constraint(op.f("ck_outbox_message_kind"), f"kind IN ({listed})")
+        batch.create_check_constraint(op.f(f"ck_{table}_kind"), f"kind IN ({listed})")

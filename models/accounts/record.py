@@ -31,6 +31,7 @@ class AccountEventKind(StrEnum):
     ROLE_CHANGED = "role_changed"
     REMOVED = "removed"
     DOWNLOADED = "downloaded"
+    LOOKED_UP = "looked_up"
 
 
 class AccountEvent(SQLModel, table=True):

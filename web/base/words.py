@@ -53,6 +53,7 @@ ACCOUNT_EVENTS = {
     AccountEventKind.ROLE_CHANGED: "Role changed",
     AccountEventKind.REMOVED: "Removed",
     AccountEventKind.DOWNLOADED: "Downloaded signatures",
+    AccountEventKind.LOOKED_UP: "Looked up a supporter",
 }
 STANDINGS = {
     Standing.SIGNED: "Signed",

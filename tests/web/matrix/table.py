@@ -33,12 +33,8 @@ VIEWERS = (
     f"GET {CAMPAIGN}/letters/effect.csv",
     f"GET {CAMPAIGN}/letters/effect/mps.csv",
     f"GET {CAMPAIGN}/pulse",
-    f"GET {CAMPAIGN}/mps",
-    f"GET {CAMPAIGN}/mps.csv",
-    f"GET {MP}",
-    f"GET {MP}/letters.csv",
-    f"GET {SEAT}",
-    f"GET {SEAT}/letters.csv",
+    "GET /organiser/supporters",
+    "GET /organiser/supporters/places.csv",
     "GET /organiser/people",
     "GET /organiser/account",
     "GET /organiser/account/password",
@@ -164,6 +160,7 @@ OWNERS = (
     "GET /organiser/people/{organiser_id}/remove",
     "POST /organiser/people/{organiser_id}/remove",
     "GET /organiser/supporters/download",
+    "POST /organiser/supporters",
     "POST /organiser/supporters/download",
 )
 DRAFTS = (
