@@ -6,7 +6,7 @@ programs and browsers. It needs no database.
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from uuid import UUID
 
 from models import AccountEventKind, Keyring, MessageKind, OutboxMessage, Private, Role
 from services.accounts import account_mails, invitation_mails
+from services.alerts import alert_mails, sentences
+from services.alerts.news import News, NewsKind
 from services.common import times
 from services.common.tokens import Purpose, Tokens
 from services.letters import letter_mails
@@ -28,7 +30,26 @@ BASE_URL = "https://lobby.example.org"
 NOW = datetime(2026, 11, 30, 15, 0, tzinfo=UTC)
 ID = UUID(int=1 << 70)
 UNCONFIRMED = (MessageKind.CONFIRM_SIGNATURE, MessageKind.CONFIRM_LETTER)
-TO_ORGANISERS = (*warning_mails.KINDS, *account_mails.KINDS, *invitation_mails.KINDS)
+TO_ORGANISERS = (
+    *warning_mails.KINDS,
+    *account_mails.KINDS,
+    *alert_mails.KINDS,
+    *invitation_mails.KINDS,
+)
+ABOUT = News(
+    NewsKind.SIGNED,
+    "Keep NHS Professionals public",
+    "nhs-professionals",
+    "152",
+    signed=168,
+    seats=650,
+)
+NEWS = (
+    replace(ABOUT, what=NewsKind.GOAL_REACHED, goal=165),
+    replace(ABOUT, names=("Ann Ferncastle", "Bo Larkspur", "Cai Hartwhistle"), others=2),
+    replace(ABOUT, what=NewsKind.TOOK_OFF, names=("Dee Thistlewood",)),
+    replace(ABOUT, what=NewsKind.LETTERS_STUCK, since=NOW),
+)
 LETTERHEAD = Letterhead("Public Health Alliance", "hello@alliance.example.org", "#8a1c4a")
 COPY = """Subject: Please sign Early Day Motion 152
 
@@ -85,6 +106,10 @@ _VALUES: dict[str, Any] = {
     "when": times.moment(NOW),
     "device": "Firefox on Windows",
     "campaign_link": f"{BASE_URL}/campaigns/nhs-professionals",
+    "subject": sentences.subject(NEWS),
+    "sentences": sentences.paragraphs(NEWS),
+    "overview_link": f"{BASE_URL}{alert_mails.overview_path(NEWS)}",
+    "alerts_link": f"{BASE_URL}/organiser/alerts",
 }
 # What only one kind has.
 _OF_KIND: dict[MessageKind, dict[str, Any]] = {
@@ -105,6 +130,13 @@ _OTHER_CASES: dict[str, tuple[MessageKind, dict[str, Any]]] = {
     ),
     "invitation_has_account": (MessageKind.INVITATION, {"has_account": True, "role": "viewer"}),
     "account_changed_by_operator": (MessageKind.ACCOUNT_CHANGED, {"device": ""}),
+    "alert_digest_of_one_name": (
+        MessageKind.ALERT_DIGEST,
+        {
+            "subject": sentences.subject([replace(ABOUT, names=("Ann Ferncastle",))]),
+            "sentences": sentences.paragraphs([replace(ABOUT, names=("Ann Ferncastle",))]),
+        },
+    ),
     "webhook_stopped_alone": (MessageKind.WEBHOOK_STOPPED, {"others": 0, "waiting": 0}),
 }
 

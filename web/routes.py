@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from web.embed import embed_builder, embeds
 from web.organisers import (
+    alerts,
     api_keys,
     downloads,
     events,
@@ -138,6 +139,7 @@ for noun in (
     webhook_deliveries,
     people_record,
     people,
+    alerts,
     invitations,
     set_up,
     downloads,

@@ -4,6 +4,7 @@ The worker opens the transactions; services have the rules.
 """
 
 from worker.adoption import SignatureAdoption as SignatureAdoption
+from worker.alerts import make_digests as make_digests
 from worker.bounces import read_bounces as read_bounces
 from worker.countries import correct_countries as correct_countries
 from worker.giving_back import give_back_submissions as give_back_submissions

@@ -12,6 +12,7 @@ import structlog
 
 from services.assembly import Lobby
 from worker.adoption import SignatureAdoption
+from worker.alerts import make_digests
 from worker.bounces import read_bounces
 from worker.countries import correct_countries
 from worker.idempotency import forget_old_keys
@@ -40,8 +41,8 @@ log = structlog.get_logger()
 def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECONDS) -> None:
     """Works until `stop` is set.
 
-    `look_every` is the number of seconds between two checks for motions and members that are due,
-    and for bounces. Webhooks and submissions are checked as often as email.
+    `look_every` is the number of seconds between two checks for motions, members and digests that
+    are due, and for bounces. Webhooks and submissions are checked as often as email.
     """
     threads = [
         threading.Thread(target=repeat, args=(lobby, stop, task, seconds), name=name, daemon=True)
@@ -55,7 +56,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
             ("senders", SenderCleanup(), HOUR_SECONDS),
             ("drafts", delete_old_drafts, HOUR_SECONDS),
             ("accounts-cleanup", forget_old_accounts, HOUR_SECONDS),
-            ("team-records-cleanup", forget_team_records, HOUR_SECONDS),
+            ("alerts", make_digests, look_every),
             ("webhooks", deliver_webhooks, IDLE_SECONDS),
             ("webhooks-cleanup", clean_up_webhooks, CLEANUP_SECONDS),
             ("countries", correct_countries, CLEANUP_SECONDS),

@@ -4,6 +4,7 @@ import threading
 from uuid import UUID
 
 from services.accounts import retention
+from services.alerts import digests
 from services.assembly import Lobby
 from services.campaigns import team_retention
 from services.letters import letter_drafts
@@ -43,9 +44,13 @@ def delete_old_drafts(lobby: Lobby, stop: threading.Event) -> int:
 
 
 def forget_old_accounts(lobby: Lobby, _stop: threading.Event) -> None:
-    """Deletes ended sessions, expired invitations, and what is older than a year, which are few."""
+    """Deletes ended sessions, expired invitations, old digests, and what is older than a year.
+
+    These are few.
+    """
     with lobby.database.write(is_public=False) as session:
         retention.forget_old(session, now=lobby.clock())
+        digests.forget_old(session, now=lobby.clock())
 
 
 def forget_team_records(lobby: Lobby, _stop: threading.Event) -> None:

@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from models import MessageKind, OutboxMessage
 from services.accounts import account_mails, invitation_mails
+from services.alerts import alert_mails
 from services.delivery.lookups import NOTHING_PREFETCHED, Prefetched
 from services.errors import LobbyError, NotFound
 from services.letters import letter_mails, letter_requests
@@ -19,6 +20,7 @@ from services.webhooks import warning_mails
 _Make = Callable[[Session, OutboxMessage, MailContext], Mail | DroppedMessage]
 _TO_ORGANISERS: dict[MessageKind, _Make] = {
     **dict.fromkeys(account_mails.KINDS, account_mails.make),
+    **dict.fromkeys(alert_mails.KINDS, alert_mails.make),
     **dict.fromkeys(invitation_mails.KINDS, invitation_mails.make),
     **dict.fromkeys(warning_mails.KINDS, warning_mails.make),
 }
