@@ -16,6 +16,9 @@ from playwright.sync_api import Page
 from sqlmodel import Session, col, select
 
 from models import (
+    AlertDigest,
+    AlertInterval,
+    AlertKind,
     ApiKey,
     CampaignEvent,
     CampaignStatus,
@@ -32,14 +35,15 @@ from models import (
     WebhookEvent,
 )
 from services.accounts import invitations, sessions
-from services.campaigns import campaigns, member_notes, quick_answers
-from services.common import times
+from services.alerts import choices
+from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.demonstration import invented_campaign
 from services.keys import api_keys
 from services.organisations import organisations, partners
 from services.webhooks import endpoints
 from services.webhooks.endpoints import NewWebhook
+from tools import mail_samples
 from tools.public_pages import PageState, Scene, Stage
 from web.base.dependencies import cookie_name
 
@@ -235,6 +239,9 @@ def _begin_busy(scene: Scene) -> None:
             role=Role.EDITOR,
             now=now,
         )
+        choices.save(session, editor, tuple(AlertKind), AlertInterval.HOUR, now=now)
+        digest = {"news": [news.stored() for news in mail_samples.NEWS]}
+        session.add(AlertDigest(organiser_id=owner.id, content=digest, created_at=now))
 
 
 def _add_ring_back(session: Session, scene: Scene, editor: Organiser) -> None:
@@ -342,6 +349,7 @@ _NEW = (
     PageState("new campaign, empty", pressed("new", "/organiser/campaigns/new", "Start the draft")),
     PageState("supporters, nobody yet", as_("new", "/organiser/supporters")),
     PageState("people, alone", as_("new", "/organiser/people")),
+    PageState("alerts, none", as_("new", "/organiser/alerts")),
     PageState("look, empty", as_("new", "/organiser/look")),
     PageState("partners, none", as_("new", "/organiser/partners")),
     PageState("webhooks, none", as_("new", "/organiser/webhooks")),
@@ -450,6 +458,9 @@ _BUSY = (
     PageState("role", as_("owner", lambda desk: f"{_colleague(desk)}/role")),
     PageState("person to remove", as_("owner", lambda desk: f"{_colleague(desk)}/remove")),
     PageState("record", as_("owner", "/organiser/people/record")),
+    PageState("alerts", as_("owner", "/organiser/alerts")),
+    PageState("alerts, saved", pressed("owner", "/organiser/alerts", "Save")),
+    PageState("alerts, viewer", as_("viewer", "/organiser/alerts")),
     PageState("download", as_("owner", "/organiser/supporters/download")),
     PageState("account", as_("owner", "/organiser/account")),
     PageState("password", as_("owner", "/organiser/account/password")),

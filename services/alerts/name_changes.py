@@ -13,7 +13,7 @@ OF_MOTION = {
     MotionEventKind.MOTION_RESTORED: NewsKind.MOTION_RESTORED,
     MotionEventKind.LAPSED: NewsKind.MOTION_LAPSED,
 }
-_WHAT = {
+WHAT = {
     (False, True): NewsKind.SIGNED,
     (True, False): NewsKind.TOOK_OFF,
     (True, True): NewsKind.TOOK_OFF_AND_SIGNED,
@@ -58,4 +58,4 @@ def change_of_motion(events: Iterable[Event]) -> NewsKind | None:
 def _what_became(events: list[Event]) -> NewsKind:
     first, last = events[0], events[-1]
     was_on = first.kind is MotionEventKind.WITHDRAWN and first.had_signed
-    return _WHAT[was_on, last.kind is not MotionEventKind.WITHDRAWN]
+    return WHAT[was_on, last.kind is not MotionEventKind.WITHDRAWN]

@@ -13,7 +13,8 @@ from sqlmodel import Session, SQLModel, select
 
 from models import (
     AccountEventKind,
-    Campaign,
+    AlertInterval,
+    AlertKind,
     CampaignStatus,
     DeliveryState,
     EventKind,
@@ -33,6 +34,7 @@ from models import (
 )
 from models.base import new_id
 from services.accounts import invitations, record, sessions
+from services.alerts import choices
 from services.assembly import Lobby
 from services.campaigns import (
     campaigns,
@@ -260,6 +262,7 @@ def _account(session: Session, lobby: Lobby, colleague: Organiser, text: str) ->
         role=Role.VIEWER,
         now=now,
     )
+    choices.save(session, colleague, [AlertKind.NAMES], AlertInterval.DAY, now=now)
     record.note(
         session,
         AccountEventKind.DOWNLOADED,

@@ -1,0 +1,1 @@
+"""Tests what organisers are told by email."""
