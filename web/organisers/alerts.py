@@ -30,8 +30,8 @@ SHORT_KINDS: Mapping[str, str] = {
     AlertKind.NAMES: "names",
     AlertKind.MOTION: "the motion",
     AlertKind.GOAL: "the goal",
-    AlertKind.SYNC: "news from Parliament that we can’t read",
-    AlertKind.QUEUE: "letters and emails that don’t go out",
+    AlertKind.SYNC: "trouble with Parliament’s list",
+    AlertKind.QUEUE: "stuck letters and emails",
 }
 INTERVALS: Mapping[AlertInterval, str] = {
     AlertInterval.DAY: "Once a day, at 8am",
