@@ -9,6 +9,7 @@ from sqlmodel import Session, col, delete, select
 from models import AlertChoice, AlertInterval, AlertKind, Organiser
 from services.alerts import composing, facts
 from services.errors import Invalid
+from services.organisations import organisers
 
 
 def of_organiser(session: Session, organiser_id: UUID) -> AlertChoice | None:
@@ -48,12 +49,14 @@ def save(
 ) -> None:
     """Keeps what an organiser wants to be told from now on; without kinds, nothing.
 
-    Goals that are reached already are no news for somebody who asks for goals now.
+    Goals that are reached already are no news for somebody who asks for goals now. Raises NotFound
+    for somebody who has been removed.
     """
+    organisers.locked(session, organiser)
     if not kinds:
         switch_off(session, organiser)
         return
-    choice = session.get(AlertChoice, organiser.id, with_for_update=True)
+    choice = session.get(AlertChoice, organiser.id, with_for_update=True, populate_existing=True)
     if choice is None:
         choice = AlertChoice(organiser_id=organiser.id, every=every, told_at=now, updated_at=now)
     if AlertKind.GOAL in kinds and AlertKind.GOAL not in choice.kinds:

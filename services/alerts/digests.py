@@ -18,6 +18,7 @@ from services.mail import dead_addresses, outbox
 from services.mail.outbox import NewMessage
 from services.mail.pacing import Pace
 from services.mail.recipients import Recipient
+from services.organisations import organisers
 
 KEPT = timedelta(days=30)
 
@@ -39,6 +40,7 @@ def make_due(session: Session, organisation_id: UUID, *, pace: Pace, now: dateti
     `pace` has the quiet hours of letters. Several workers may call it: each interval of an
     organiser is told once. Somebody who was told while a clock was ahead is told from now on.
     """
+    organisers.lock(session, organisation_id)  # first, as where somebody is removed
     rows = _locked(session, organisation_id, now)
     current = [(choice, organiser) for choice, organiser in rows if choice.told_at <= now]
     for choice, _ in rows:

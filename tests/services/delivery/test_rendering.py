@@ -4,6 +4,7 @@ from collections import Counter
 
 from models import MessageKind
 from services.accounts import account_mails, invitation_mails
+from services.alerts import alert_mails
 from services.letters import letter_mails, letter_requests
 from services.signatures import signature_mails
 from services.webhooks import warning_mails
@@ -21,6 +22,7 @@ def test_every_kind_of_message_is_made_by_one_function() -> None:
             *letter_requests.KINDS,
             *warning_mails.KINDS,
             *account_mails.KINDS,
+            *alert_mails.KINDS,
             *invitation_mails.KINDS,
         ]
     )

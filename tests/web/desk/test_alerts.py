@@ -1,5 +1,6 @@
 """Tests the page on which organisers choose what they are told by email."""
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -127,3 +128,23 @@ def test_every_piece_of_news_has_words() -> None:
         item = replace(ANN, what=kind, names=names)
         assert sentences.subject([item])
         assert sentences.paragraphs([item])[0].startswith("Beds: ")
+
+
+def test_two_clicks_at_the_same_time_make_one_choice(lobby: Lobby) -> None:
+    organiser = add_organiser(lobby, Role.VIEWER)
+    start, errors = threading.Barrier(4), []
+
+    def save() -> None:
+        start.wait()
+        try:
+            choose(lobby, organiser)
+        except Exception as error:  # any error would be a page with status 500
+            errors.append(error)
+
+    threads = [threading.Thread(target=save) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert stored(lobby) == {organiser.email.text: (["names", "goal"], "day")}
