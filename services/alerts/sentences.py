@@ -27,8 +27,8 @@ def subject(news: Sequence[News]) -> str:
 def paragraphs(news: Sequence[News]) -> list[str]:
     """Returns the news as sentences: one paragraph for each piece.
 
-    The title of a campaign stands before each paragraph, or once if there is only one campaign. The
-    count of MPs is said once for each campaign.
+    Each paragraph begins with the title of its campaign; of a single campaign only the first does.
+    The count of MPs is said once for each campaign.
     """
     is_of_several = len({item.slug for item in news if item.slug}) > 1
     said: set[str] = set()

@@ -34,7 +34,7 @@ def possible(facts: Facts) -> list[Trouble]:
     found = [_about_mails(facts)]
     for running in facts.campaigns:
         found += [*_about_sync(running, facts), *_about_letters(running, facts)]
-    return list({trouble.key: trouble for trouble in reversed(found)}.values())[::-1]
+    return list({trouble.key: trouble for trouble in found}.values())
 
 
 def _about_sync(running: RunningCampaign, facts: Facts) -> Iterator[Trouble]:
