@@ -24,11 +24,12 @@ from models import (
 )
 from services.alerts import choices
 from services.assembly import Lobby
+from services.campaigns import campaigns
 from services.demonstration import invented_campaign
 from services.mail.couriers import make_courier
 from services.parliament.official import motions_api
 from services.parliament_sync import motion_sync
-from tests.support.common import Clock, text_of
+from tests.support.common import CAMPAIGN, Clock, text_of
 from tests.support.desk import add_organiser
 from tests.support.lobbies import MakeLobby
 from tests.support.outside.motions_api import DEMONSTRATION, demonstration_with, sponsor
@@ -130,7 +131,7 @@ def _row(make: Callable[..., dict[str, Any]], number: int, name: str) -> dict[st
 
 @pytest.fixture
 def desk(make_lobby: MakeLobby, unused_port: int, clock: Clock) -> Iterator[Desk]:
-    """A desk at noon UTC on 1 July 2026, a Wednesday, whose campaign is a real one's."""
+    """A desk at noon UTC on 1 July 2026, of a real organisation, whose campaign has no goal."""
     sink = Sink()
     controller = Controller(sink, hostname="127.0.0.1", port=unused_port)
     controller.start()
@@ -139,5 +140,6 @@ def desk(make_lobby: MakeLobby, unused_port: int, clock: Clock) -> Iterator[Desk
         slug = invented_campaign.about().organisation
         owner = session.exec(select(Organisation).where(Organisation.slug == slug)).one()
         owner.is_demonstration = False
+        campaigns.by_slug(session, CAMPAIGN).member_goal = None
     yield Desk(lobby, clock, sink)
     controller.stop()
