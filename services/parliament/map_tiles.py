@@ -1,7 +1,7 @@
 """Where each seat is on the map of hexagons: imported, or placed from the seats' centroids."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -48,7 +48,9 @@ class Tiles:
     credit: str
 
 
-class _Centroid(NamedTuple):
+class Centroid(NamedTuple):
+    """Where a seat is. `services/tallies/seat_rows.py` has the same columns of a seat."""
+
     code: str
     latitude: float | None
     longitude: float | None
@@ -57,17 +59,23 @@ class _Centroid(NamedTuple):
 
 
 def of_seats(session: Session) -> Tiles:
-    """Returns the map in one statement.
-
-    Where no tiles are stored yet, they are placed once in each process. A seat that an imported map
-    lacks, or without coordinates, is below the map.
-    """
+    """Returns the map in one statement: see `arranged`."""
     rows = session.connection().execute(_SEATS).all()
     stored = {row[0]: (row[5], row[6]) for row in rows if row[5] is not None}
+    centroids = (Centroid(*row[:5]) for row in rows)
+    return arranged(centroids, stored, (rows[0][7] or "") if rows else "")
+
+
+def arranged(seats: Iterable[Centroid], stored: Mapping[str, Cell], credit: str) -> Tiles:
+    """Returns the map of all seats, given the stored cells.
+
+    Where no cells are stored yet, they are placed once in each process. A seat that an imported map
+    lacks, or without coordinates, is below the map.
+    """
     if not stored:
-        return Tiles(_placed(tuple(_Centroid(*row[:5]) for row in rows)), "")
-    missing = [row[0] for row in rows if row[0] not in stored]
-    return Tiles(stored | _foot(stored, missing), rows[0][7] or "")
+        return Tiles(_placed(tuple(sorted(seats))), "")
+    missing = sorted(seat.code for seat in seats if seat.code not in stored)
+    return Tiles({**stored, **_foot(stored, missing)}, credit)
 
 
 def neighbours(session: Session) -> Mapping[str, frozenset[str]]:
@@ -108,7 +116,7 @@ def place(session: Session, *, now: datetime) -> int:
         return 0
     if session.scalar(sa.select(_layout.c.is_imported)):
         return missing
-    cells = _placed(tuple(_Centroid(*row[:5]) for row in rows))
+    cells = _placed(tuple(Centroid(*row[:5]) for row in rows))
     _store(session, cells, MapLayout(is_imported=False, made_at=now))
     return 0
 
@@ -137,14 +145,14 @@ def _store(session: Session, cells: Mapping[str, Cell], layout: MapLayout) -> No
 
 
 @lru_cache(maxsize=4)
-def _placed(seats: tuple[_Centroid, ...]) -> dict[str, Cell]:
+def _placed(seats: tuple[Centroid, ...]) -> dict[str, Cell]:
     """Returns a cell for each seat. Placing 650 takes seconds."""
     places = {seat.code: place for seat in seats if (place := _place_of(seat))}
     cells = dict(zip(places, tile_placing.place(list(places.values())), strict=True))
     return cells | _foot(cells, [seat.code for seat in seats if seat.code not in cells])
 
 
-def _place_of(seat: _Centroid) -> tile_placing.Place | None:
+def _place_of(seat: Centroid) -> tile_placing.Place | None:
     """Returns where a seat is, from latitude and longitude if it has them.
 
     Its easting and northing are the second choice: files count those of Northern Ireland on two

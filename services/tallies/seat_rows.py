@@ -11,11 +11,21 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from models import CampaignMotion, Member, MemberOverride, Membership, MotionSignatory, Office
+from models import (
+    CampaignMotion,
+    MapLayout,
+    MapTile,
+    Member,
+    MemberOverride,
+    Membership,
+    MotionSignatory,
+    Office,
+)
 from models.base import table_of
 from models.constituency import Constituency
 from models.members.member import OfficeKind
 from services.parliament import member_overrides, motions, seats
+from services.parliament.hex_grid import Cell
 from services.parliament.standing import Position
 
 
@@ -54,6 +64,14 @@ class SeatRow(NamedTuple):
     notes: Sequence[MemberOverride]
 
 
+class Seats(NamedTuple):
+    """Every seat in order of name, the map's stored cells by GSS code, and the map's credit."""
+
+    rows: list[SeatRow]
+    cells: dict[str, Cell]
+    credit: str
+
+
 class Names(NamedTuple):
     """The members' positions on a campaign's motion, and who is on an earlier one of it."""
 
@@ -63,9 +81,12 @@ class Names(NamedTuple):
 
 _seat, _member, _membership = table_of(Constituency), table_of(Member), table_of(Membership)
 _office, _name, _linked = table_of(Office), table_of(MotionSignatory), table_of(CampaignMotion)
+_tile, _layout = table_of(MapTile), table_of(MapLayout)
 _TODAY = sa.bindparam("today", type_=sa.Date)
 _NO_OFFICES: frozenset[OfficeKind] = frozenset()
 _PLACES = len(SeatConstituency._fields)
+_OF_MAP = 3
+"""How many columns at the end are of the map."""
 
 
 def _is_valid_today(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -88,6 +109,9 @@ _SEATS = (
         *(_seat.c[name] for name in SeatConstituency._fields),
         *(_member.c[name].label(f"member_{name}") for name in SeatMember._fields),
         _OFFICES.c.kinds,
+        _tile.c.q,
+        _tile.c.r,
+        sa.select(_layout.c.credit).scalar_subquery(),
     )
     .outerjoin(
         _membership,
@@ -95,6 +119,7 @@ _SEATS = (
     )
     .outerjoin(_member, _member.c.id == _membership.c.member_id)
     .outerjoin(_OFFICES, _OFFICES.c.member_id == _member.c.id)
+    .outerjoin(_tile, _tile.c.constituency_code == _seat.c.code)
     .order_by(_seat.c.name)
 )
 _NAMES = (
@@ -104,15 +129,17 @@ _NAMES = (
 )
 
 
-def all_seats(
-    session: Session, *, today: date, organisation_id: UUID, campaign_id: UUID
-) -> list[SeatRow]:
-    """Returns every seat in order of name, in two statements."""
+def all_seats(session: Session, *, today: date, organisation_id: UUID, campaign_id: UUID) -> Seats:
+    """Returns every seat and its place on the map, in two statements."""
     notes = member_overrides.in_force(
         session, organisation_id=organisation_id, campaign_id=campaign_id, today=today
     )
     rows = session.connection().execute(_SEATS, {"today": today}).all()
-    return [_seat_row(row, notes) for row in rows]
+    return Seats(
+        [_seat_row(row[:-_OF_MAP], notes) for row in rows],
+        {row.code: (row.q, row.r) for row in rows if row.q is not None},
+        (rows[0][-1] or "") if rows else "",
+    )
 
 
 def _seat_row(row: Sequence[Any], notes: Mapping[int, list[MemberOverride]]) -> SeatRow:

@@ -4,8 +4,8 @@ The numbers come from the counters that `services/tallies/counts.py` maintains.
 """
 
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,7 @@ from services.campaigns import member_replies
 from services.campaigns.member_replies import VerifiedReply
 from services.errors import Invalid
 from services.parliament import parties, seats
+from services.parliament.hex_grid import Cell
 from services.parliament.standing import (
     NOT_SIGNED,
     Eligibility,
@@ -124,6 +125,7 @@ class Tally:
 
     `signed` and `withdrawn` count distinct members, also those without a seat today. `confirmed`
     counts all signatures; `unknown` and `overseas` are those of them outside the seats.
+    `cells` are the stored places of seats on the map, and `map_credit` names its authors.
     """
 
     as_of: datetime
@@ -140,6 +142,8 @@ class Tally:
     letters_sent: int
     letters_opened: int
     rows: tuple[TallyRow, ...]
+    cells: Mapping[str, Cell] = field(default_factory=dict)
+    map_credit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +220,16 @@ def of_campaign(
     motion, parliament_session = linked or _motion(session, campaign.id)
     positions, earlier = seat_rows.names(session, campaign.id)
     signatures, letters = _counts(session, campaign.id, motion.id if motion else None)
-    all_seats = seat_rows.all_seats(
+    found = seat_rows.all_seats(
         session,
         today=now.date(),
         organisation_id=campaign.organisation_id,
         campaign_id=campaign.id,
     )
     replies = member_replies.latest_verified(session, campaign.id)
-    rows = tuple(_row(seat, positions, signatures, letters, earlier, replies) for seat in all_seats)
+    rows = tuple(
+        _row(seat, positions, signatures, letters, earlier, replies) for seat in found.rows
+    )
     standings = [position.standing for position in positions.values()]
     confirmed, overseas = sum(signatures.values()), signatures.get(OVERSEAS, 0)
     return Tally(
@@ -242,6 +248,8 @@ def of_campaign(
         letters_sent=sum(sent for sent, _ in letters.values()),
         letters_opened=sum(opened for _, opened in letters.values()),
         rows=rows,
+        cells=found.cells,
+        map_credit=found.credit,
     )
 
 

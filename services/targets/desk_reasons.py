@@ -39,12 +39,12 @@ class Surroundings:
     """What a member's own figures are compared with.
 
     `signatures` are those of all seats, the fewest first. `recent_letters` are those of the last
-    seven days by member. `neighbours` has the seats next to a seat on the map, by GSS code, and
-    `signed` the seats whose members have signed.
+    seven days by member; None where nobody counted them. `neighbours` has the seats next to a seat
+    on the map, by GSS code, and `signed` the seats whose members have signed.
     """
 
     signatures: Sequence[int]
-    recent_letters: Mapping[int, int]
+    recent_letters: Mapping[int, int] | None
     neighbours: Mapping[str, frozenset[str]]
     signed: frozenset[str]
     today: date
@@ -53,7 +53,7 @@ class Surroundings:
 def surroundings(
     rows: Sequence[TallyRow],
     *,
-    recent_letters: Mapping[int, int],
+    recent_letters: Mapping[int, int] | None,
     neighbours: Mapping[str, frozenset[str]],
     today: date,
 ) -> Surroundings:
@@ -128,6 +128,8 @@ def _letters(row: TallyRow, around: Surroundings) -> DeskReason:
     if count <= FEW_LETTERS:
         rest = f"only {count}: ask supporters here to write"
         return DeskReason("Almost no letters", rest, is_count=True)
+    if around.recent_letters is None:
+        return DeskReason(f"{count:,} letters", "sent so far", is_count=True)
     member_id = row.member.id if row.member else 0
     # The tally counts the letters about this motion; those of the week can be about the last one.
     recent = min(count, around.recent_letters.get(member_id, 0))

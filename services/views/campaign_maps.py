@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlmodel import Session
-
 from services.parliament import map_tiles
 from services.parliament.hex_grid import Cell
-from services.parliament.map_tiles import Tiles
+from services.parliament.map_tiles import Centroid, Tiles
 from services.parliament.standing import Eligibility, Standing, StatedIntent
 from services.tallies.neighbours import FEWEST
 from services.tallies.seat_table import Tally, TallyRow, per_1000
@@ -84,15 +82,19 @@ class CampaignMap:
     is_empty: bool
 
 
-def of_tally(
-    session: Session, tally: Tally, by: MapBy = MapBy.STANDING, *, is_public: bool = False
-) -> CampaignMap:
-    """Returns the map of a whole tally, in one statement. `tally.rows` must have every seat.
+def of_tally(tally: Tally, by: MapBy = MapBy.STANDING, *, is_public: bool = False) -> CampaignMap:
+    """Returns the map of a whole tally, without a statement. `tally.rows` must have every seat.
 
     A public map does not tell seats apart that have fewer than five signatures or letters: small
     numbers tell who has signed.
     """
-    return of_tiles(map_tiles.of_seats(session), tally, by, is_public=is_public)
+    seats = (row.constituency for row in tally.rows)
+    centroids = (
+        Centroid(seat.code, seat.latitude, seat.longitude, seat.easting, seat.northing)
+        for seat in seats
+    )
+    tiles = map_tiles.arranged(centroids, tally.cells, tally.map_credit)
+    return of_tiles(tiles, tally, by, is_public=is_public)
 
 
 def of_tiles(tiles: Tiles, tally: Tally, by: MapBy, *, is_public: bool = False) -> CampaignMap:

@@ -128,13 +128,15 @@ def of_campaign(
     now: datetime,
     tally: Tally | None = None,
     neighbours: Mapping[str, frozenset[str]] = NO_NEIGHBOURS,
+    counts_recent: bool = True,
     placed_without: UUID | None = None,
     rung_back: tuple[int, date] | None = None,
 ) -> Asking:
     """Returns everybody on a list, best first, in a fixed number of statements.
 
     `tally` is that of the campaign, if it has been read already. `neighbours` are the seats next to
-    each seat on the map. `placed_without` is an answer that was just recorded: the MP keeps the
+    each seat on the map. Without `counts_recent`, nobody counts the letters of the last days, which
+    saves a statement. `placed_without` is an answer that was just recorded: the MP keeps the
     place that they had without it. `rung_back` is an MP who was just rung back, with the day, and
     keeps their place too. Raises Conflict where the campaign has no motion, or its motion is no
     longer before Parliament.
@@ -147,7 +149,9 @@ def of_campaign(
     known = team_records.knowledge(session, campaign.id, today=today, just_recorded=placed_without)
     around = desk_reasons.surroundings(
         tally.rows,
-        recent_letters=recent_letters.by_member(session, campaign.id, now=now),
+        recent_letters=recent_letters.by_member(session, campaign.id, now=now)
+        if counts_recent
+        else None,
         neighbours=neighbours,
         today=today,
     )

@@ -10,10 +10,12 @@ from services.common import times
 from services.parliament_sync import schedules
 from services.tallies import histories, seat_table
 from services.tallies.histories import DailyHistory
+from services.tallies.seat_rows import SeatConstituency, SeatMember
 from services.tallies.seat_table import Tally
-from services.targets import targets
-from services.targets.targets import RankedTarget
-from services.views.desk import by_party, campaign_changes, figures
+from services.targets.ask_lists import AskList
+from services.targets.desk_reasons import DeskReason
+from services.views.desk import asking, by_party, campaign_changes, figures
+from services.views.desk.asking import AskFilter
 from services.views.desk.by_party import PartyRow
 from services.views.desk.campaign_changes import DayEvent
 from services.views.desk.changes import Change
@@ -21,6 +23,16 @@ from services.views.desk.figures import CampaignFigures
 
 TARGETS, CHANGES, EVENTS = 5, 6, 9
 """How many of each the page shows at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextToAsk:
+    """One of the first MPs of the list of whom to ask next, with the same reasons."""
+
+    rank: int
+    constituency: SeatConstituency
+    member: SeatMember
+    reasons: tuple[DeskReason, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +51,7 @@ class Overview:
     parties: tuple[PartyRow, ...]
     history: DailyHistory
     events: tuple[DayEvent, ...]
-    targets: tuple[RankedTarget, ...]
+    targets: tuple[NextToAsk, ...]
     changes: tuple[Change, ...]
     now: datetime
 
@@ -99,7 +111,7 @@ def of_campaign(
         parties=parties,
         history=history,
         events=tuple(within[-EVENTS:]),
-        targets=_targets(session, campaign, tally) if may_edit else (),
+        targets=_targets(session, campaign, tally, now) if may_edit else (),
         changes=tuple(latest),
         now=now,
     )
@@ -114,9 +126,17 @@ def days_of(
     return histories.by_day(session, campaign, first=first, last=last, now=now)
 
 
-def _targets(session: Session, campaign: Campaign, tally: Tally) -> tuple[RankedTarget, ...]:
+def _targets(
+    session: Session, campaign: Campaign, tally: Tally, now: datetime
+) -> tuple[NextToAsk, ...]:
+    """Returns the first MPs of the team's list, by what offices told the team too."""
     motion = tally.motion
     is_open = campaign.status is CampaignStatus.OPEN
     if motion is None or motion.status is not MotionStatus.PUBLISHED or not is_open:
         return ()
-    return tuple(targets.of_tally(session, campaign, tally, limit=TARGETS))
+    found = asking.of_campaign(session, campaign, now=now, tally=tally, counts_recent=False)
+    rows = found.shown(AskList.TO_ASK, AskFilter())[:TARGETS]
+    return tuple(
+        NextToAsk(rank, row.seat.constituency, row.member, found.reasons(row))
+        for rank, row in enumerate(rows, start=1)
+    )

@@ -46,7 +46,7 @@ def test_seats_of_a_tally_are_those_of_the_models(lobby: Lobby) -> None:
             "organisation_id": campaign.organisation_id,
             "campaign_id": campaign.id,
         }
-        light = seat_rows.all_seats(session, today=today, **scope)
+        light = seat_rows.all_seats(session, today=today, **scope).rows
         models = seats.all_seats(session, today=today, **scope)
         assert [
             (row.constituency._asdict(), row.member and row.member._asdict(), row.offices)

@@ -172,11 +172,11 @@ def test_nothing_is_drawn_before_there_is_something_to_tell() -> None:
     assert not map_of(tally_of(rows), MapBy.LETTERS).is_empty
 
 
-def test_a_map_of_a_tally_takes_one_statement(lobby: Lobby) -> None:
+def test_a_map_of_a_tally_takes_no_statement(lobby: Lobby) -> None:
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         tally = seat_table.of_campaign(session, campaign, now=lobby.clock())
         with sent_statements() as sent:
-            shown = campaign_maps.of_tally(session, tally, MapBy.STANDING)
+            shown = campaign_maps.of_tally(tally, MapBy.STANDING)
     assert len(sent) == 1
     assert counted(shown)[Mark.SIGNED] == tally.signed

@@ -22,13 +22,16 @@ from models import (
     MotionEventKind,
     MotionSignatory,
     MotionStatus,
+    Organiser,
     PetitionHour,
+    QuickAnswerKind,
     Role,
     Scope,
     Signature,
     SignatureState,
 )
 from services.assembly import Lobby
+from services.campaigns import campaigns, quick_answers
 from services.common import times
 from services.tallies import seat_table
 from services.views.desk import by_party
@@ -268,12 +271,32 @@ def test_editors_see_the_first_five_to_ask_with_their_reasons(
 ) -> None:
     as_role(lobby, client, Role.EDITOR)
     page = client.get(PAGE)
-    targets = targets_of(client, lobby, 5)
-    shown = re.findall(r'<h3><a href="[^"]*/mps/(\d+)">', page.text)
-    assert shown == [str(each["member"]["id"]) for each in targets]
-    for each in targets:
-        for reason in each["reasons"]:
-            assert reason["text"] in unescape(page.text)
+    shown = shown_to_ask(page)
+    assert shown == [each["member"]["id"] for each in targets_of(client, lobby, 5)]
+    assert "signatures</strong>: " in page.text
+
+
+def test_an_mp_whose_office_said_no_is_not_among_those_to_ask(
+    client: DeskClient, lobby: Lobby
+) -> None:
+    as_role(lobby, client, Role.EDITOR)
+    first, *others = shown_to_ask(client.get(PAGE))
+    with lobby.database.write() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+        quick_answers.record(
+            session,
+            campaign,
+            member_id=first,
+            kind=QuickAnswerKind.WILL_NOT,
+            organiser=session.exec(select(Organiser)).all()[0],
+            now=lobby.clock(),
+        )
+    assert shown_to_ask(client.get(PAGE)) == others
+
+
+def shown_to_ask(page: Any) -> list[int]:
+    """Returns the ids of the MPs to ask that the overview shows, in order."""
+    return [int(found) for found in re.findall(r'<h3><a href="[^"]*/mps/(\d+)">', page.text)]
 
 
 # ---- the goal

@@ -31,7 +31,7 @@ def show_map(
     campaign = own.of_page(desk, session, slug)
     tally = seat_table.of_campaign(session, campaign, now=now)
     chosen = MapBy(by) if by in list(MapBy) else MapBy.STANDING
-    shown = campaign_maps.of_tally(session, tally, chosen)
+    shown = campaign_maps.of_tally(tally, chosen)
     summary = tally_summaries.of_tally(tally)
     return desk.page(
         "organisers/campaign/map.html",

@@ -133,7 +133,7 @@ def _page(
         shown=shown,
         charts=overview_charts.of_history(shown),
         parties=overview_charts.of_parties(shown.parties),
-        seat_map=hex_map.drawn(campaign_maps.of_tally(session, shown.tally)),
+        seat_map=hex_map.drawn(campaign_maps.of_tally(shown.tally)),
         form=form,
         days=span,
         ignored=f"days={days}" if days not in ("", *SPANS) else "",

@@ -148,7 +148,7 @@ def _page(
     counted = seat_table.of_campaign(session, campaign, now=lobby.clock())
     summary = public_tallies.summary_of(counted)
     tally = summary.tally
-    shown = campaign_maps.of_tally(session, counted, is_public=True)
+    shown = campaign_maps.of_tally(counted, is_public=True)
     return page(
         "public/members/all_mps.html",
         session,
