@@ -35,14 +35,13 @@ class MemberPage:
 
     @property
     def takes_letters(self) -> bool:
-        """Whether constituents can write to the MP about the motion now."""
+        """Whether constituents can write to the MP about the campaign now."""
         motion, is_open = self.tally.motion, self.campaign.status is CampaignStatus.OPEN
         return (
             self.row is not None
             and self.position.standing is not Standing.WITHDRAWN
             and is_open
-            and motion is not None
-            and motion.status is MotionStatus.PUBLISHED
+            and (motion is None or motion.status is MotionStatus.PUBLISHED)
         )
 
 

@@ -63,7 +63,6 @@ class ChangeKind(StrEnum):
     OVERRIDE = "override"
     LINKED = "linked"
     DATE = "date"
-    OPENED = "opened"
     NEWS = "news"
     STARTED = "started"
     OPENED = "opened"

@@ -32,6 +32,7 @@ from models import (
 from models.base import UtcDateTime
 from services.campaigns import member_notes
 from services.common import times
+from services.tallies import counts
 from services.views.desk import names
 
 A_DAY = timedelta(days=1)
@@ -87,7 +88,8 @@ class LetterCounts:
 class CampaignFigures:
     """A campaign with its current motion.
 
-    `motion_ended_on` is the day on which the motion fell or was withdrawn, if it was.
+    `parliament_session` is the name of the motion's session. `motion_ended_on` is the day on which
+    the motion fell or was withdrawn, if it was.
     `offices_to_ring` counts those that somebody should ring back today.
     """
 
@@ -118,10 +120,14 @@ def of_organisation(
     Signatures and letters count from the hour in which the 24 hours began, as in
     `services/tallies/histories.py`, which knows only their hours.
     """
-    since = now - A_DAY
-    values = {"organisation_id": organisation_id, "since": since, "hour": since - _AN_HOUR}
-    values["today"] = times.today(now)
-    return [_of_row(row) for row in session.execute(_CAMPAIGNS, values)]
+    values = _since(now) | {"organisation_id": organisation_id}
+    return [_of_row(row) for row in session.execute(_OF_ORGANISATION, values)]
+
+
+def of_campaign(session: Session, campaign_id: UUID, *, now: datetime) -> CampaignFigures:
+    """Returns those of one campaign."""
+    values = _since(now) | {"campaign_id": campaign_id}
+    return _of_row(session.execute(_OF_CAMPAIGN_ALONE, values).one())
 
 
 def total(campaigns: Iterable[CampaignFigures]) -> Figures:
@@ -132,11 +138,22 @@ def total(campaigns: Iterable[CampaignFigures]) -> Figures:
 def _since(now: datetime) -> dict[str, Any]:
     since = now - A_DAY
     hour = since.replace(minute=0, second=0, microsecond=0)
-    return {"since": since, "hour": hour}
+    return {"since": since, "hour": hour, "today": times.today(now)}
 
 
 def _of_row(row: Any) -> CampaignFigures:
-    campaign, motion, ended_on, to_ring, waiting, uncertain, rejected, bounced, *numbers = row
+    (
+        campaign,
+        motion,
+        parliament_session,
+        ended_on,
+        to_ring,
+        waiting,
+        uncertain,
+        rejected,
+        bounced,
+        *numbers,
+    ) = row
     signed, signatures, letters, replies = (
         Figure(int(count), int(change))
         for count, change in zip(numbers[::2], numbers[1::2], strict=True)

@@ -14,12 +14,13 @@ from services.tallies.seat_rows import SeatConstituency, SeatMember
 from services.tallies.seat_table import Tally
 from services.targets.ask_lists import AskList
 from services.targets.desk_reasons import DeskReason
-from services.views.desk import asking, by_party, campaign_changes, figures
-from services.views.desk.asking import AskFilter
+from services.views.desk import by_party, campaign_changes, figures
 from services.views.desk.by_party import PartyRow
 from services.views.desk.campaign_changes import DayEvent
 from services.views.desk.changes import Change
 from services.views.desk.figures import CampaignFigures
+from services.views.desk.members import asking
+from services.views.desk.members.asking import AskFilter
 
 TARGETS, CHANGES, EVENTS = 5, 6, 9
 """How many of each the page shows at most."""

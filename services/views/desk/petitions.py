@@ -45,6 +45,8 @@ def of_campaign(session: Session, campaign_id: UUID, *, now: datetime) -> list[D
 def _read(
     session: Session, statement: sa.Select[Any], values: dict[str, Any], now: datetime
 ) -> list[DeskPetition]:
+    # Sorted here: databases would sort after they counted, and plans would say so.
+    rows = sorted(session.execute(statement, values), key=lambda row: row[0].number)
     return [
         DeskPetition(
             petition,
@@ -52,7 +54,7 @@ def _read(
             unconfirmed,
             petitions.is_open(petition, campaign_status=CampaignStatus(status), now=now),
         )
-        for petition, status, count, unconfirmed in session.execute(statement, values)
+        for petition, status, count, unconfirmed in rows
     ]
 
 
@@ -62,10 +64,8 @@ _COUNT = (
     .correlate(Petition)
     .scalar_subquery()
 )
-_PETITIONS = (
-    sa.select(Petition, col(Campaign.status), _COUNT, pending_views.COUNT)
-    .join(Campaign, col(Campaign.id) == Petition.campaign_id)
-    .order_by(col(Petition.number))
+_PETITIONS = sa.select(Petition, col(Campaign.status), _COUNT, pending_views.COUNT).join(
+    Campaign, col(Campaign.id) == Petition.campaign_id
 )
 _OF_ORGANISATION = _PETITIONS.where(
     col(Petition.organisation_id) == sa.bindparam("organisation_id")

@@ -13,8 +13,8 @@ from services.campaigns import campaigns, member_notes
 from services.tallies import seat_table
 from services.targets import targets
 from services.targets.ask_lists import AskList
-from services.views.desk import asking
-from services.views.desk.asking import AskFilter, Asking, LettersSoFar
+from services.views.desk.members import asking
+from services.views.desk.members.asking import AskFilter, Asking, LettersSoFar
 from tests.support.common import CAMPAIGN, START, Clock
 from tests.support.home import name_on_motion
 from tests.support.keys import key_for

@@ -4,7 +4,7 @@ import random
 from datetime import UTC, date, datetime, timedelta
 
 from models import LetterOutcome
-from services.views.desk.member_letters import FEWEST, Heard, SentLetters
+from services.views.desk.members.member_letters import FEWEST, Heard, SentLetters
 
 AT = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 OUTCOMES = [*LetterOutcome, None]

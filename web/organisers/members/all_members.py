@@ -9,9 +9,9 @@ from api.http.csv_answers import cacheable_csv
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from services.files.export_lines import FileFormat
 from services.tallies import tally_exports
-from services.views.desk import all_members
-from services.views.desk.all_members import AllMembers, LookUp
-from services.views.desk.stances import MpRow
+from services.views.desk.members import all_members
+from services.views.desk.members.all_members import AllMembers, LookUp
+from services.views.desk.members.stances import MpRow
 from web.base.desk import ViewerDesk
 from web.base.rendering import see_other
 from web.organisers.campaign import own

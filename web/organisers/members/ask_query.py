@@ -10,7 +10,7 @@ from uuid import UUID
 from services.common import texts
 from services.errors import Invalid
 from services.targets.ask_lists import AskList
-from services.views.desk.asking import AskFilter, Asking, LettersSoFar
+from services.views.desk.members.asking import AskFilter, Asking, LettersSoFar
 
 PAGE_PATH = "/organiser/campaigns/{slug}/ask"
 OF_MEMBER = "mp"

@@ -17,9 +17,9 @@ from services.errors import Conflict
 from services.parliament import map_tiles
 from services.targets.ask_lists import AskList
 from services.targets.desk_reasons import DeskReason
-from services.views.desk import asking
-from services.views.desk.asking import Asking, AskRow, LettersSoFar
-from services.views.desk.member_details import MemberDetails, Office
+from services.views.desk.members import asking
+from services.views.desk.members.asking import Asking, AskRow, LettersSoFar
+from services.views.desk.members.member_details import MemberDetails, Office
 from web.base import forms
 from web.base.desk import Desk, EditorDesk
 from web.organisers.members import ask_query
@@ -213,18 +213,19 @@ def _shown_rows(
     rows: Sequence[AskRow],
     query: AskQuery,
 ) -> list[ShownRow]:
-    contacts = asking.contacts_of(session, rows)
-    entries = asking.entries_of(session, campaign, rows)
-    return [
-        ShownRow(
-            row,
-            found.reasons(row),
-            contacts[row.member.id],
-            entries[row.member.id],
-            done_to(row.member.id, entries[row.member.id], query),
-        )
-        for row in rows
-    ]
+    details = asking.details_of(session, campaign, rows)
+    return [_shown_row(row, details[row.member.id], found, query) for row in rows]
+
+
+def _shown_row(row: AskRow, details: MemberDetails, found: Asking, query: AskQuery) -> ShownRow:
+    return ShownRow(
+        row,
+        found.ranks.get(row.member.id),
+        found.reasons(row),
+        details.contacts,
+        details.entries,
+        done_to(row.member.id, details.entries, query),
+    )
 
 
 def done_to(

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from services.views.desk.all_members import DEFAULT_SORT, SORTS, AllMembers, MpFilter
-from services.views.desk.stances import Stance
+from services.views.desk.members.all_members import DEFAULT_SORT, SORTS, AllMembers, MpFilter
+from services.views.desk.members.stances import Stance
 from web.organisers.members.ask_query import LONGEST_VALUE, MOST_NAMED, MOST_PAGES, Pairs
 
 PAGE_PATH = "/organiser/campaigns/{slug}/mps"

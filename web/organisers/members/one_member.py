@@ -13,9 +13,9 @@ from services.assembly import Lobby
 from services.campaigns import member_notes
 from services.common import times
 from services.errors import NotFound
-from services.views.desk import one_member
-from services.views.desk.member_letters import SentLetters
-from services.views.desk.one_member import FormerPage, OnePage, Reader
+from services.views.desk.members import one_member
+from services.views.desk.members.member_letters import SentLetters
+from services.views.desk.members.one_member import FormerPage, OnePage, Reader
 from web.base import forms
 from web.base.charts import bars
 from web.base.charts.drawing import Chart

@@ -19,8 +19,8 @@ from services.files.export_lines import FileFormat
 from services.parliament import map_tiles
 from services.targets.ask_lists import AskList
 from services.targets.desk_reasons import DeskReason
-from services.views.desk import asking
-from services.views.desk.asking import AskFilter, Asking, AskRow
+from services.views.desk.members import asking
+from services.views.desk.members.asking import AskFilter, Asking, AskRow
 from web.base.desk import EditorDesk
 from web.organisers.members import ask_query
 from web.organisers.members.asking import nothing_to_ask, own_campaign

@@ -6,8 +6,8 @@ from models import OfficeKind, OverrideKind, QuickAnswerKind, ReplyKind
 from services.common import times
 from services.parliament.standing import Eligibility
 from services.tallies.seat_table import TallyRow
-from services.views.desk.member_letters import Heard as LetterHeard
-from services.views.desk.stances import Heard, MpRow, Stance
+from services.views.desk.members.member_letters import Heard as LetterHeard
+from services.views.desk.members.stances import Heard, MpRow, Stance
 from web.base import words
 
 STANCES = {
@@ -16,7 +16,7 @@ STANCES = {
     Stance.WILL_NOT: "Said no",
     Stance.NOT_YET: "Not yet",
     Stance.CANNOT: "Don’t normally sign",
-    Stance.WITHDRAWN: "Took name off",
+    Stance.WITHDRAWN: "Removed name",
     Stance.VACANT: "No MP",
 }
 ALWAYS_SHOWN = frozenset(STANCES) - {Stance.VACANT}

@@ -17,8 +17,8 @@ from services.parliament.standing import Standing
 from services.postcodes import directory
 from services.tallies import seat_table
 from services.tallies.seat_table import Tally, TallyRow
-from services.views.desk import stances
-from services.views.desk.stances import MpRow, Stance
+from services.views.desk.members import stances
+from services.views.desk.members.stances import MpRow, Stance
 
 # Names of seats and members come again and again.
 _folded = lru_cache(maxsize=4096)(texts.folded)
@@ -116,7 +116,7 @@ def rows_of(
         return tuple(stances.of_seat(row) for row in tally.rows)
     known = team_records.knowledge(session, campaign.id, today=times.today(now))
     return tuple(
-        stances.of_seat(row, known.answers.get(row.member.id, ()) if row.member else ())
+        stances.of_seat(row, known.answers.get(row.member.id) if row.member else None)
         for row in tally.rows
     )
 

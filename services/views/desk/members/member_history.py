@@ -29,7 +29,7 @@ class PastKind(StrEnum):
 
     `reply` is a member's reply, `override` what an organiser recorded with a link. `left_office`
     and `left_seat` are the ends of `office` and `seat`. `tabled`, `first_letter` and `answer` come
-    from elsewhere: see `services/views/desk/one_member.py`.
+    from elsewhere: see `services/views/desk/members/one_member.py`.
     """
 
     SIGNED = "signed"

@@ -18,12 +18,12 @@ from services.tallies.seat_table import Tally, TallyRow
 from services.targets import ask_lists, desk_reasons, targets
 from services.targets.desk_reasons import DeskReason
 from services.views import member_views
-from services.views.desk import all_members, member_history, member_letters, stances
-from services.views.desk.all_members import AllMembers, LookUp, MpFilter
-from services.views.desk.asking import NO_NEIGHBOURS
-from services.views.desk.member_history import Holder, Past, PastKind, Record
-from services.views.desk.member_letters import SentLetters
-from services.views.desk.stances import MpRow
+from services.views.desk.members import all_members, member_history, member_letters, stances
+from services.views.desk.members.all_members import AllMembers, LookUp, MpFilter
+from services.views.desk.members.asking import NO_NEIGHBOURS
+from services.views.desk.members.member_history import Holder, Past, PastKind, Record
+from services.views.desk.members.member_letters import SentLetters
+from services.views.desk.members.stances import MpRow
 
 Neighbours = Mapping[str, frozenset[str]]
 
@@ -44,9 +44,10 @@ class Team:
     contacts: Sequence[MemberContact] = ()
 
     @property
-    def answers(self) -> list[Answer]:
-        """Returns the answers of the office, the newest first."""
-        return [Answer(each.id, each.kind, each.at) for each in self.entries if each.kind]
+    def newest_answer(self) -> Answer | None:
+        """Returns the newest answer of the office, if there is one."""
+        answers = (Answer(each.kind, each.at) for each in self.entries if each.kind)
+        return next(answers, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def _of_row(about: _About, row: TallyRow, member_id: int, neighbours: Neighbours
     letters = _letters_to(about, row)
     record = _record(about, member_id)
     on_record, team = record.past, _team(about, member_id, record)
-    own = stances.of_seat(row, team.answers)
+    own = stances.of_seat(row, team.newest_answer)
     recent = letters.to(member_id, since=_a_week_ago(about))
     overrides = [each for each in on_record if each.kind is PastKind.OVERRIDE]
     return OnePage(
@@ -258,7 +259,9 @@ def _reasons(
         neighbours=neighbours,
         today=about.today,
     )
-    return desk_reasons.reasons_of(row, target, ask_lists.last_said(row, team.answers), around)
+    return desk_reasons.reasons_of(
+        row, target, ask_lists.last_said(row, team.newest_answer), around
+    )
 
 
 def _past(

@@ -3,7 +3,6 @@
 No queries. Viewers know what the public knows; editors and owners also what offices told the team.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -61,14 +60,14 @@ class MpRow:
     is_told: bool = False
 
 
-def of_seat(row: TallyRow, answers: Sequence[Answer] = ()) -> MpRow:
-    """Returns what a seat's MP has done. `answers` are the team's, the newest first, if any."""
+def of_seat(row: TallyRow, newest: Answer | None = None) -> MpRow:
+    """Returns what a seat's MP has done. `newest` is the newest of the team's answers, if any."""
     public = public_stance(row)
     if public not in (Stance.WILL_SIGN, Stance.WILL_NOT, Stance.NOT_YET):
-        return MpRow(row, public, _heard(row, answers))
-    said = ask_lists.last_said(row, answers) if answers else None
+        return MpRow(row, public, _heard(row, newest))
+    said = ask_lists.last_said(row, newest) if newest else None
     stance = _TOLD.get(said.kind, public) if said else public
-    return MpRow(row, stance, _heard(row, answers), is_told=stance is not public)
+    return MpRow(row, stance, _heard(row, newest), is_told=stance is not public)
 
 
 def public_stance(row: TallyRow) -> Stance:
@@ -84,12 +83,11 @@ def public_stance(row: TallyRow) -> Stance:
     return _STATED[row.said] if row.said else Stance.NOT_YET
 
 
-def _heard(row: TallyRow, answers: Sequence[Answer]) -> Heard | None:
+def _heard(row: TallyRow, newest: Answer | None) -> Heard | None:
     """Returns the newest; of one day the team's answer, and then the organisers' statement."""
     found = []
-    if answers:
-        day = times.today(answers[0].recorded_at)
-        found.append(Heard(answers[0].kind, day, is_private=True))
+    if newest:
+        found.append(Heard(newest.kind, times.today(newest.recorded_at), is_private=True))
     if row.note:
         found.append(Heard(row.note.kind, row.note.starts_on))
     if row.reply:

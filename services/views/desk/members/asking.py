@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from models import Campaign, Member, MemberContact
+from models import Campaign, MemberContact
 from services.campaigns import team_records
 from services.campaigns.team_records import TeamKnowledge
 from services.common import times
@@ -24,8 +24,8 @@ from services.targets.ask_lists import AskList, Said
 from services.targets.desk_reasons import DeskReason, Surroundings
 from services.targets.reasons import FEW_LETTERS
 from services.targets.scores import Target
-from services.views.desk import member_details
-from services.views.desk.member_details import MemberDetails
+from services.views.desk.members import member_details
+from services.views.desk.members.member_details import MemberDetails
 
 _NO_LIST: frozenset[AskList] = frozenset()
 _RING_BACK = frozenset({AskList.RING_BACK})
@@ -74,7 +74,7 @@ class AskRow:
     """
 
     seat: TallyRow
-    member: Member
+    member: SeatMember
     target: Target | None
     said: Said | None
     placed_by: Said | None
@@ -181,7 +181,7 @@ def details_of(
 
 def _row(
     seat: TallyRow,
-    member: Member,
+    member: SeatMember,
     target: Target | None,
     known: TeamKnowledge,
     rings: Mapping[int, date],
