@@ -5,7 +5,6 @@ nothing. No emails are queued, so that a worker has nothing to send.
 """
 
 import random
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -281,7 +280,7 @@ class _Day:
         shared |= {"motion_id": self.place.motion_id, "wants_copy": False}
         bulk.insert_columns(self.session, _letter, varying, shared, skip_existing=False)
         self._note_messages(ids, states, moments)
-        self._note_sent(writing, states)
+        self._note_sent(writing, states, moments)
         self._note_outcomes(ids, states, moments, chance, now)
 
     def _note_messages(
@@ -300,14 +299,16 @@ class _Day:
         bulk.insert_columns(self.session, _outbox, varying, shared, skip_existing=False)
 
     def _note_sent(
-        self, writing: Sequence[tuple[Person, str]], states: Sequence[LetterState]
+        self,
+        writing: Sequence[tuple[Person, str]],
+        states: Sequence[LetterState],
+        moments: Sequence[datetime],
     ) -> None:
-        assert self.place.motion_id is not None
-        sent = Counter(
-            (self.place.campaign.id, self.place.motion_id, person.code)
-            for (person, _), state in zip(writing, states, strict=True)
+        sent = [
+            (self.place.campaign.id, self.place.motion_id, person.code, moment)
+            for (person, _), state, moment in zip(writing, states, moments, strict=True)
             if state is LetterState.SENT
-        )
+        ]
         counts.add_letters(self.session, sent)
 
     def _note_outcomes(

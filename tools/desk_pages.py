@@ -26,6 +26,8 @@ from models import (
     Invitation,
     LetterState,
     Member,
+    Motion,
+    MotionStatus,
     Organisation,
     Organiser,
     QuickAnswerKind,
@@ -36,7 +38,8 @@ from models import (
 )
 from services.accounts import invitations, sessions
 from services.alerts import choices
-from services.campaigns import campaigns
+from services.campaigns import campaigns, member_notes, quick_answers
+from services.common import times
 from services.common.tokens import Purpose
 from services.demonstration import invented_campaign
 from services.keys import api_keys
@@ -48,7 +51,7 @@ from tools.public_pages import PageState, Scene, Stage
 from web.base.dependencies import cookie_name
 
 PASSWORD = "a password for pictures"
-NEW, DRAFT = "new-union", "fair-fares"
+NEW, DRAFT, QUIET = "new-union", "fair-fares", "quiet-buses"
 FORMER = 990_001
 OWN = "/organiser/campaigns/"
 RING_BACK = 900003  # Emlyn Tregaroth
@@ -148,6 +151,26 @@ def _changed_by_a_colleague(page: Page, scene: Scene) -> None:
         campaigns.update(session, campaign, values=values, now=desk.lobby.clock())
     page.locator("#hero_line").fill("A line of mine.")
     page.get_by_role("button", name="Save and continue").click()
+    page.wait_for_load_state()
+
+
+def _answered(page: Page, scene: Scene) -> None:
+    """Presses 'No answer' beside the first MP to ring back, who stays in the list."""
+    as_("editor", _own("/ask?show=ring_back"))(page, scene)
+    page.locator("button[value=no_answer]").first.click()
+    page.wait_for_load_state()
+
+
+def _opened_note(page: Page, scene: Scene) -> None:
+    """Opens the form for a note on the first MP."""
+    as_("editor", _own("/ask"))(page, scene)
+    page.get_by_text(re.compile("^Add ")).first.click()
+
+
+def _refused_note(page: Page, scene: Scene) -> None:
+    """Saves an empty note."""
+    _opened_note(page, scene)
+    page.get_by_role("button", name=re.compile("^Save")).first.click()
     page.wait_for_load_state()
 
 
@@ -363,11 +386,15 @@ _NEW = (
 )
 _BUSY = (
     PageState("home", as_("owner", "/organiser")),
+    PageState("map", as_("viewer", _own("/map"))),
+    PageState("map, signatures", as_("owner", _own("/map?by=signatures"))),
+    PageState("map, letters", as_("editor", _own("/map?by=letters"))),
+    PageState("map, unknown", as_("viewer", _own("/map?by=party"))),
     PageState("overview", as_("owner", _own(""))),
     PageState("overview, viewer", as_("viewer", _own("?days=7"))),
     PageState(
         "overview, wrong goal",
-        pressed_in("editor", _own(""), "Set a goal", "Save the goal", member_goal="many"),
+        pressed_in("editor", _own(""), "Change the goal", "Save the goal", member_goal="many"),
     ),
     PageState("did the letters matter", as_("owner", _own("/letters/effect"))),
     PageState("did the letters matter, viewer", as_("viewer", _own("/letters/effect?day=foo"))),
@@ -391,6 +418,16 @@ _BUSY = (
     PageState("overview, motion ended", _with_ended_motion),
     PageState("changes", as_("editor", _own("/changes"))),
     PageState("changes, none", as_("editor", f"{OWN}{DRAFT}/changes?since=2100-01-01")),
+    PageState("all MPs", as_("editor", _own("/mps"))),
+    PageState("all MPs, viewer", as_("viewer", _own("/mps?sort=member"))),
+    PageState("all MPs, no match", as_("editor", _own("/mps?q=nobody&sort=foo"))),
+    PageState("all MPs, no motion", as_("editor", _draft_page("/mps"))),
+    PageState("MP", as_("editor", _own("/mps/900001"))),
+    PageState("MP, viewer", as_("viewer", _own("/mps/900002"))),
+    PageState("MP, answer recorded", _answer_recorded),
+    PageState("MP, statement not saved", _statement_not_saved),
+    PageState("MP, former", as_("editor", _former)),
+    PageState("constituency without an MP", as_("editor", _own("/seats/E14001409"))),
     PageState("letters", as_("owner", _own("/letters"))),
     PageState("letters, uncertain", as_("owner", _own("/letters?show=uncertain"))),
     PageState("letter to settle", as_("owner", _uncertain)),

@@ -80,7 +80,7 @@ def add_objects(lobby: Lobby, slug: str) -> None:
         )
         day = {"kind": EventKind.OTHER, "title": "A day", "day": times.today(now)}
         events.add(session, campaign, values=day, now=now)
-        if variants.of_campaign(session, campaign.id).is_built_in:
+        if variants.in_use(session, campaign).is_built_in:
             variants.save(session, campaign, variants.built_in(), now=now)
         partners.create(session, organisation=owner, name="A Club", slug="a-club", now=now)
         scopes = [Scope.TALLIES_READ]

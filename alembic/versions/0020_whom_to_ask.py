@@ -1,7 +1,8 @@
 """Adds contacts, notes and answers of members, the map, alerts, goals, and moments of names.
 
-Letters get counts by hour, and the record of accounts a kind. On the way down all of this goes;
-digests that wait and lines of that kind are deleted.
+Letters get counts by hour, imported signatures count in the hour in which they were given, and the
+record of accounts gets a kind. On the way down all of this goes; digests that wait and lines of
+that kind are deleted.
 """
 
 from collections.abc import Sequence
@@ -85,6 +86,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     # What the older program does not know cannot be kept.
     op.execute(f"DELETE FROM outbox_message WHERE kind = '{NEW_MESSAGE}'")  # noqa: S608 - fixed
+    _move_imports("signed_at", "confirmed_at")
     _change_kinds("outbox_message", OLD_MESSAGES)
     op.execute(f"DELETE FROM account_event WHERE kind = '{NEW_EVENT}'")  # noqa: S608 - fixed
     _change_kinds("account_event", OLD_EVENTS)

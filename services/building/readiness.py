@@ -6,7 +6,7 @@ refusal to open. Campaigns that are opened through the API need none of this.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -148,17 +148,20 @@ def _is_translated(campaign: Campaign) -> bool:
 
 def _facts(session: Session, campaigns: Sequence[Campaign], now: datetime) -> dict[UUID, _Facts]:
     values = {"ids": [campaign.id for campaign in campaigns], "now": now, "today": now.date()}
-    has: dict[UUID, list[bool]] = {}
+    has: dict[UUID, _Facts] = {}
     letters: defaultdict[UUID, list[LetterVariant]] = defaultdict(list)
     for campaign_id, *found, letter in session.execute(_HAS, values):
-        has[campaign_id] = found
+        has[campaign_id] = _Facts(*map(bool, (*found, True)))
         if letter is not None:
             letters[campaign_id].append(letter)
     return {
-        campaign_id: _Facts(
-            *map(bool, (*found, not variants.leave_out_members(letters[campaign_id])))
+        campaign_id: replace(
+            facts,
+            has_all_letters=not variants.leave_out_members(
+                letters[campaign_id], has_motion=facts.has_motion
+            ),
         )
-        for campaign_id, found in has.items()
+        for campaign_id, facts in has.items()
     }
 
 

@@ -22,7 +22,10 @@ _petition_tally = table_of(PetitionTally)
 _petition_hour = table_of(PetitionHour)
 _letter_tally = table_of(LetterTally)
 _letter_hour = table_of(LetterHour)
-_LETTER_KEY = ["campaign_id", "motion_id", "constituency_code"]
+_LETTER_KEY = ["campaign_id", "motion_key", "constituency_code"]
+_OF_MOTION = ("motion_id",)
+NO_MOTION = 0
+"""The `motion_key` of letters from when their campaign had no motion."""
 
 
 def count_signatures(
@@ -87,24 +90,25 @@ def _subtract_signatures(session: Session, petition_id: UUID, code: str, count: 
 
 
 def add_letter(
-    session: Session, campaign_id: UUID, motion_id: int, code: str, *, sent_at: datetime
+    session: Session, campaign_id: UUID, motion_id: int | None, code: str, *, sent_at: datetime
 ) -> None:
     """Adds one sent letter."""
     add_letters(session, [(campaign_id, motion_id, code, sent_at)])
 
 
-def add_letters(session: Session, sent: Iterable[tuple[UUID, int, str, datetime]]) -> None:
-    """Adds sent letters, given by campaign, motion, constituency and the time at which they went.
+def add_letters(session: Session, sent: Iterable[tuple[UUID, int | None, str, datetime]]) -> None:
+    """Adds sent letters, given by campaign, motion (None: without one), constituency and time.
 
-    Each counts in the hour of that time.
+    Each counts in the hour in which it went.
     """
-    by_seat: Counter[tuple[UUID, int, str]] = Counter()
+    by_seat: Counter[tuple[UUID, int | None, str]] = Counter()
     by_hour: Counter[tuple[UUID, datetime]] = Counter()
     for campaign_id, motion_id, code, sent_at in sent:
         by_seat[campaign_id, motion_id, code] += 1
         by_hour[campaign_id, _hour_of(sent_at)] += 1
-    seats = [_letter_row(key, sent=count) for key, count in sorted(by_seat.items())]
-    increment(session, _letter_tally, seats, key=_LETTER_KEY)
+    seats = [_letter_row(key, sent=count) for key, count in by_seat.items()]
+    seats.sort(key=lambda row: tuple(row[name] for name in _LETTER_KEY))
+    increment(session, _letter_tally, seats, key=_LETTER_KEY, kept=_OF_MOTION)
     hours: list[dict[str, Any]] = [
         {"campaign_id": campaign_id, "hour": hour, "sent": count}
         for (campaign_id, hour), count in sorted(by_hour.items())
@@ -113,7 +117,7 @@ def add_letters(session: Session, sent: Iterable[tuple[UUID, int, str, datetime]
 
 
 def remove_letter(
-    session: Session, campaign_id: UUID, motion_id: int, code: str, *, sent_at: datetime
+    session: Session, campaign_id: UUID, motion_id: int | None, code: str, *, sent_at: datetime
 ) -> None:
     """Subtracts one sent letter that bounced, also from the hour in which it went."""
     session.connection().execute(

@@ -17,7 +17,7 @@ _member_id: Any = col(Letter.member_id)
 def by_member(session: Session, campaign_id: UUID, *, now: datetime) -> dict[int, int]:
     """Returns the letters of the last seven days by member, in one statement.
 
-    It reads nothing but an index: `ix_letter_campaign_id_state_sent_at_member_id`.
+    It reads nothing but an index: `ix_letter_campaign_id_state_sent_at_member_id_motion_id`.
     """
     values = {"campaign_id": campaign_id, "since": now - timedelta(days=DAYS)}
     return {row[0]: row[1] for row in session.connection().execute(RECENT, values)}

@@ -39,7 +39,7 @@ from services.parliament.standing import (
     StatedIntent,
     eligibility_of,
 )
-from services.tallies import seat_rows
+from services.tallies import counts, seat_rows
 from services.tallies.seat_rows import SeatConstituency, SeatMember, SeatRow
 
 # Built once: building them costs more than running them.
@@ -68,7 +68,7 @@ _LETTERS = sa.select(
     col(LetterTally.opened),
 ).where(
     col(LetterTally.campaign_id) == _CAMPAIGN,
-    col(LetterTally.motion_id) == sa.bindparam("motion_id"),
+    col(LetterTally.motion_key) == sa.bindparam("motion_key"),
 )
 _COUNTS = sa.union_all(_SIGNATURES, _LETTERS)
 LinkedMotion = tuple[Motion | None, str | None]

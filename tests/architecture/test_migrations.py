@@ -34,6 +34,7 @@ from models import (
     LetterAct,
     LetterAnswer,
     LetterDraft,
+    LetterHour,
     LetterOutcome,
     LetterPace,
     LetterTally,
@@ -528,8 +529,8 @@ def test_on_the_way_down_a_person_keeps_the_standing_signature_or_the_newest(
 
 
 def test_the_way_down_takes_letters_without_a_motion_and_keeps_all_others(lobby: Lobby) -> None:
-    table, tally = table_of(Letter), table_of(LetterTally)
-    without = new_id()
+    table, tally, hours = table_of(Letter), table_of(LetterTally), table_of(LetterHour)
+    before, without = set(_all(lobby, hours)), new_id()
     with lobby.database.write() as session:
         add_letters_relations(session, lobby.clock())
         session.flush()
@@ -550,7 +551,10 @@ def test_the_way_down_takes_letters_without_a_motion_and_keeps_all_others(lobby:
                 updated_at=START,
             )
         )
-        counts.add_letter(session, first.campaign_id, None, first.constituency_code)
+        sent_at = first.sent_at
+        assert sent_at is not None
+        code = first.constituency_code
+        counts.add_letter(session, first.campaign_id, None, code, sent_at=sent_at)
         session.add(
             LetterVariant(
                 campaign_id=first.campaign_id,
@@ -563,10 +567,11 @@ def test_the_way_down_takes_letters_without_a_motion_and_keeps_all_others(lobby:
     letters = {row.id for row in _all(lobby, table)} - {without}
     tallied = {row for row in _all(lobby, tally) if row.motion_id is not None}
     assert len(tallied) == len(_all(lobby, tally)) - 1
-    engine.migrate(lobby.database, "0019")
+    engine.migrate(lobby.database, "0020")
     engine.migrate(lobby.database)
     assert {row.id for row in _all(lobby, table)} == letters
     assert set(_all(lobby, tally)) == tallied
+    assert set(_all(lobby, hours)) == before != set()
     with lobby.database.read() as session:
         assert session.exec(select(LetterAnswer.letter_id)).all() == [kept]
         assert set(session.exec(select(MemberReply.letter_id))) == {kept, None}

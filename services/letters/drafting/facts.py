@@ -1,14 +1,14 @@
 """Looks up what the choice of a letter depends on, and what the letter may say."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from models import (
     Campaign,
-    CampaignMotion,
     CampaignStatus,
     LetterTally,
     Motion,
@@ -75,12 +75,15 @@ def backgrounds(
 def background_of(
     session: Session, organisation: Organisation, campaign: Campaign, found: SittingMember
 ) -> Background:
-    """Returns the background of an MP of whom all but the signatures is known, in one statement."""
-    code = found.seat.constituency.code
+    """Returns the background of an MP who was looked up already, in one statement."""
+    petitions = _petitions(session, campaign, found.seat.constituency.code)
+    petition = _named((petition for petition, _ in petitions), campaign)
     return Background(
         organisation=organisation.name,
+        petition=petition.action if petition else "",
+        addressed_to=petition.addressed_to if petition else "",
         earlier_motion_number=found.earlier_motion_number,
-        signatures=_signatures(session, campaign.id, [code]).get(code, 0),
+        signatures=sum(count for _, count in petitions),
         letters=found.profile.letters,
     )
 
@@ -139,36 +142,31 @@ def petition_of(session: Session, campaign: Campaign) -> Petition | None:
 
     Letters of a draft name its drafts too, because only its organisers see them.
     """
+    petitions = session.exec(select(Petition).where(Petition.campaign_id == campaign.id))
+    return _named(petitions, campaign)
+
+
+def _named(petitions: Iterable[Petition], campaign: Campaign) -> Petition | None:
     is_draft = campaign.status is CampaignStatus.DRAFT
     order = [PetitionState.OPEN, PetitionState.CLOSED, *([PetitionState.DRAFT] if is_draft else [])]
-    statement = select(Petition).where(
-        Petition.campaign_id == campaign.id, col(Petition.state).in_(order)
-    )
     return min(
-        session.exec(statement),
+        (petition for petition in petitions if petition.state in order),
         key=lambda petition: (order.index(petition.state), petition.number),
         default=None,
     )
 
 
-def _earlier(
-    session: Session, campaign_id: UUID, member_ids: Collection[int]
-) -> dict[int, str | None]:
-    """Returns the number of the newest earlier motion of the campaign that each member signed."""
-    statement = (
-        select(MotionSignatory.member_id, Motion.number)
-        .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
-        .join(MotionSignatory, col(MotionSignatory.motion_id) == Motion.id)
-        .where(
-            CampaignMotion.campaign_id == campaign_id,
-            ~col(CampaignMotion.is_current),
-            ~col(CampaignMotion.is_amendment),
-            col(MotionSignatory.member_id).in_(member_ids),
-            ~col(MotionSignatory.is_withdrawn),
-        )
-        .order_by(col(Motion.tabled_on), col(Motion.id))
+def _petitions(session: Session, campaign: Campaign, code: str) -> list[tuple[Petition, int]]:
+    """Returns the campaign's petitions, each with its signatures of one seat, in one statement."""
+    of_seat = sa.and_(
+        col(PetitionTally.petition_id) == Petition.id, col(PetitionTally.constituency_code) == code
     )
-    return dict(session.exec(statement).all())  # the last one of a member wins: the newest
+    statement = (
+        select(Petition, PetitionTally.confirmed)
+        .outerjoin(PetitionTally, of_seat)
+        .where(Petition.campaign_id == campaign.id)
+    )
+    return [(petition, count or 0) for petition, count in session.exec(statement)]
 
 
 def _signatures(session: Session, campaign_id: UUID, codes: Collection[str]) -> dict[str, int]:

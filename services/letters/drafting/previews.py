@@ -140,13 +140,13 @@ def of_sitting_member(
     *,
     locale: str,
 ) -> Preview:
-    """Previews the letter to an MP as a draft begins, with marks for what its writer adds."""
-    motion = campaigns.motion_of(session, campaign.id)
-    background = facts.background(session, campaign, motion, found.seat)
+    """Previews the letter to an MP as a draft begins, with marks for what its writer adds.
+
+    `background` is that of the MP (`facts.background_of`).
+    """
 
     def facts_in(locale: str) -> LetterFacts:
-        shown = motion or _NO_MOTION
-        values = facts.facts_of(campaign, shown, found.seat, background, locale=locale)
+        values = facts.facts_of(campaign, motion, found.seat, background, locale=locale)
         return _marked(values, campaign, variants, found.profile)
 
     return of_profile(variants, found.profile, facts_in, locale=locale)

@@ -19,7 +19,8 @@ class MemberProfile:
     """What the conditions of variants compare of a member.
 
     `letters` counts those that were sent to them about the motion. `party` is None if the seat is
-    vacant. Without a motion, nobody has signed.
+    vacant. `region` is a region of England, or elsewhere the name of the nation. Without a motion,
+    nobody has signed.
     """
 
     standing: Standing

@@ -89,7 +89,7 @@ def sitting_members(
     """
     positions = motions.positions(session, motion.id) if motion else {}
     earlier = motions.signed_earlier(session, campaign.id)
-    letters = _letters(session, campaign, motion_id)
+    letters = _letters(session, campaign, motion.id if motion else None)
     members = []
     for seat in seats.all_seats(
         session, today=now.date(), organisation_id=campaign.organisation_id

@@ -5,8 +5,7 @@ campaign's own or built-in, so that a campaign has the letters it needs on the d
 is linked.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Campaign, CampaignMotion, LetterAct, LetterVariant
+from models import Campaign, LetterAct, LetterVariant
 from models.base import table_of
 from services.campaigns import campaigns
 from services.errors import Conflict, FieldError, Invalid
@@ -90,24 +89,14 @@ def own(session: Session, campaign_id: UUID) -> tuple[Variant, ...]:
     return tuple(_variant_of(row) for row in rows)
 
 
-def incomplete_among(session: Session, campaign_ids: Collection[UUID]) -> set[UUID]:
-    """Returns the campaigns whose own kinds of letter leave out some members, in one statement.
+def leave_out_members(rows: Sequence[LetterVariant], *, has_motion: bool) -> bool:
+    """Returns whether a campaign's own kinds of letter, in their order, suit some members not.
 
-    Only the set counts that they use today: for a motion, or without one.
+    Only the set counts that it uses today: for a motion, or without one. Without any of that set,
+    the campaign uses the built-in ones, which suit all.
     """
-    has_motion = sa.exists().where(
-        col(CampaignMotion.campaign_id) == LetterVariant.campaign_id, col(CampaignMotion.is_current)
-    )
-    statement = (
-        select(LetterVariant, has_motion)
-        .where(col(LetterVariant.campaign_id).in_(campaign_ids))
-        .order_by(col(LetterVariant.position))
-    )
-    used: defaultdict[UUID, list[Variant]] = defaultdict(list)
-    for row, is_about_motion in session.exec(statement):
-        if row.act.is_about_motion is is_about_motion:
-            used[row.campaign_id].append(_variant_of(row))
-    return {campaign_id for campaign_id, found in used.items() if not _is_complete(found)}
+    used = [_variant_of(row) for row in rows if row.act.is_about_motion is has_motion]
+    return bool(used) and not _is_complete(used)
 
 
 def save(
@@ -121,8 +110,8 @@ def save(
     """Replaces a campaign's kinds of letter of both sets, and returns them.
 
     For a set with none it uses the built-in ones again. Invalid names every mistake with its line.
-    Conflict if some member would get no letter, except with `is_unfinished`, for a draft at the
-    desk: it cannot open before everybody gets one.
+    Conflict if some member would get no letter, except with `is_unfinished`, for a draft made in
+    the browser: it cannot open before everybody gets one.
     """
     new = checked(variants, is_unfinished=is_unfinished)
     # The second of two concurrent calls waits here, and then replaces what the first one wrote.

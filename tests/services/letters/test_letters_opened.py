@@ -229,9 +229,15 @@ def test_the_page_counts_a_letter_that_was_sent_elsewhere(client: TestClient) ->
         client.get(counted.headers["location"])
     )
     assert row(client)["letters_opened"] == 1
+    # The pages of the public show no number under five.
+    assert "from own email" not in visible(client.get(MPS))
+    for _ in range(4):
+        again = {"postcode": CAN_SIGN, "opened": token_for(client)}
+        assert client.post(f"{LETTERS}/opened", data=again).status_code == 303
+    assert row(client)["letters_opened"] == 5
     tally = visible(client.get(MPS))
-    assert "1 letter sent from people’s own email (reported)" in tally
-    assert "and 1 from own email" in tally
+    assert "5 letters sent from people’s own email (reported)" in tally
+    assert "and 5 from own email" in tally
 
 
 def test_the_page_of_a_vacant_seat_counts_nothing(client: TestClient) -> None:

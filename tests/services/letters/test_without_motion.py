@@ -482,7 +482,7 @@ def test_every_mp_gets_exactly_one_of_the_built_in_letters(lobby: Lobby) -> None
     with lobby.database.read() as session:
         found = coverage.of_members(
             variants.in_use(session, ours(session)).in_order,
-            coverage.sitting_members(session, ours(session), now=lobby.clock()),
+            coverage.sitting_members(session, ours(session), None, now=lobby.clock()),
         )
     counts = {name: len(members) for name, members in found.by_variant.items()}
     assert counts.keys() == {"raise_in_government", "write_to_minister"}

@@ -68,7 +68,7 @@ def test_names_of_a_tally_are_those_of_the_models(lobby: Lobby) -> None:
         assert motion
         positions, earlier = seat_rows.names(session, campaign.id)
         assert positions == motions.positions(session, motion.id) != {}
-        assert earlier == motions.signed_earlier(session, campaign.id)
+        assert earlier == set(motions.signed_earlier(session, campaign.id))
 
 
 def test_a_tally_takes_a_fixed_number_of_statements(lobby: Lobby, statements: list[str]) -> None:

@@ -185,9 +185,14 @@ def test_the_preview_of_an_mp_is_the_letter_that_is_drafted(lobby: Lobby, locale
     now = lobby.clock()
     with lobby.database.read() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
+        owner = session.get_one(Organisation, campaign.organisation_id)
+        motion = campaigns.motion_of(session, campaign.id)
         letters = variants.of_campaign(session, campaign.id, has_motion=True).in_order
-        for member in coverage.sitting_members(session, campaign, now=now):
-            preview = previews.of_sitting_member(session, campaign, letters, member, locale=locale)
+        for member in coverage.sitting_members(session, campaign, motion, now=now):
+            background = facts.background_of(session, owner, campaign, member)
+            preview = previews.of_sitting_member(
+                background, campaign, motion, letters, member, locale=locale
+            )
             situation = situations.of_seat(
                 session, campaign, member.seat.constituency.code, keyring=lobby.keyring, now=now
             )
@@ -202,9 +207,13 @@ def test_a_draft_without_a_motion_can_be_previewed(lobby: Lobby) -> None:
     add_campaign(lobby, "no-motion")
     with lobby.database.read() as session:
         campaign = campaigns.by_slug(session, "no-motion")
-        member = coverage.sitting_members(session, campaign, now=lobby.clock())[0]
+        owner = session.get_one(Organisation, campaign.organisation_id)
+        member = coverage.sitting_members(session, campaign, None, now=lobby.clock())[0]
         letters = variants.in_use(session, campaign).in_order
-        preview = previews.of_sitting_member(session, campaign, letters, member, locale="en")
+        background = facts.background_of(session, owner, campaign, member)
+        preview = previews.of_sitting_member(
+            background, campaign, None, letters, member, locale="en"
+        )
     assert 'I support the campaign "' in preview.text.body
     assert "Early Day Motion" not in preview.text.body
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from alembic import op
 from alembic.operations import BatchOperations
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
@@ -123,8 +123,24 @@ def _delete_letters() -> None:
     op.execute(sa.delete(message).where(*is_letter))
     op.execute(sa.delete(letter).where(letter.c.motion_id.is_(None)))
     op.execute("DELETE FROM letter_tally WHERE motion_id IS NULL")
+    _count_hours_again()
     kind = sa.table("letter_variant", sa.column("act"))
     op.execute(sa.delete(kind).where(kind.c.act.in_(NEW_ACTS)))
+
+
+def _count_hours_again() -> None:
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    hour = (
+        "strftime('%Y-%m-%d %H:00:00.000000', sent_at)"
+        if is_sqlite
+        else "date_trunc('hour', sent_at, 'UTC')"
+    )
+    op.execute("DELETE FROM letter_hour")
+    op.execute(
+        "INSERT INTO letter_hour (campaign_id, hour, sent) "  # noqa: S608 - two fixed texts
+        f"SELECT campaign_id, {hour}, count(*) FROM letter "
+        f"WHERE state = 'sent' AND sent_at IS NOT NULL GROUP BY campaign_id, {hour}"
+    )
 
 
 @contextmanager
