@@ -57,6 +57,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
             ("drafts", delete_old_drafts, HOUR_SECONDS),
             ("accounts-cleanup", forget_old_accounts, HOUR_SECONDS),
             ("alerts", make_digests, look_every),
+            ("team-records-cleanup", forget_team_records, HOUR_SECONDS),
             ("webhooks", deliver_webhooks, IDLE_SECONDS),
             ("webhooks-cleanup", clean_up_webhooks, CLEANUP_SECONDS),
             ("countries", correct_countries, CLEANUP_SECONDS),

@@ -7,9 +7,9 @@ from services.common import times
 
 _OF_NAMES = {
     NewsKind.SIGNED: "signed",
-    NewsKind.TOOK_OFF: "took their name off",
-    NewsKind.TOOK_OFF_AND_SIGNED: "took their name off and put it back",
-    NewsKind.SIGNED_AND_TOOK_OFF: "signed, then took their name off",
+    NewsKind.TOOK_OFF: "removed their name",
+    NewsKind.TOOK_OFF_AND_SIGNED: "removed their name and put it back",
+    NewsKind.SIGNED_AND_TOOK_OFF: "signed, then removed their name",
 }
 _MANY = {
     NewsKind.TOOK_OFF: "took their names off",

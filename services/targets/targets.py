@@ -62,7 +62,7 @@ def of_campaign(
 def of_tally(
     session: Session, campaign: Campaign, tally: Tally, *, limit: int
 ) -> list[RankedTarget]:
-    """Returns the same for a tally that has been read already, in one statement."""
+    """Returns the same for a tally of the campaign that has been read, in one statement."""
     motion = _open_motion(tally.motion)
     targets = rank(_facts(tally), _other_motions(session, campaign, motion))[:limit]
     seats = {row.member.id: (row.constituency, row.member) for row in tally.rows if row.member}

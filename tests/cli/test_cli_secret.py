@@ -33,6 +33,7 @@ WORDS = {
     "scope": "signatures:read",
     "starts": "2026-01-01",
     "role": "editor",
+    "member_id": "1",
 }
 # What they need of several options.
 CHANGES = {

@@ -330,7 +330,7 @@ def test_letters_are_listed_by_state_without_words_and_writers(
             assert row_of_letter.name.text not in page.text
             assert row_of_letter.subject.text not in page.text
     for private in ("supporter", "Example Street", "Dear "):
-        assert private not in page.text
+        assert private not in without_menu(page)
 
 
 def test_the_table_can_be_read_aloud(signed_in: TestClient, lobby: Lobby) -> None:
@@ -439,6 +439,7 @@ def organiser_routes(
     for route in iter_route_contexts(client.app.routes):
         template = route.path or ""
         path = template.replace("{slug}", slug).replace("{prefix}", "0" * 12)
+        path = path.replace("{member_id}", "900001")
         path = re.sub(r"\{\w+\}", str(letter_id), path)
         is_about_one = "{" in template and not path.startswith(OWN_ACCOUNT)
         if path.startswith("/organiser/") and (is_about_one or not about_one):

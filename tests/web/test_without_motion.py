@@ -31,7 +31,7 @@ CAMPAIGN = f"/campaigns/{SLUG}"
 LETTERS = f"/organiser/campaigns/{SLUG}/edit/letters"
 MEMBERS = 13  # of the demonstration
 OWN = "My aunt cannot reach her mother without the bus, and a pass would change that at once."
-EDINBURGH_EAST = "S14000078"
+MORAG = 900001
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +54,10 @@ def without_motion(page: Page) -> str:
 def test_no_public_page_names_a_motion_and_all_offer_letters(client: TestClient) -> None:
     text = without_motion(client.get(CAMPAIGN))
     assert "Write to them. We’ll give you a letter to start from." in text
-    text = without_motion(client.get(f"{CAMPAIGN}/mps?constituency={EDINBURGH_EAST}"))
+    text = without_motion(client.get(f"{CAMPAIGN}/mps/{MORAG}"))
     assert "You can ask Morag Ferncastle to write to the minister." in text
-    assert "Write to your MP" in text
+    assert "Enter your postcode, and we’ll start a letter for you." in text
+    without_motion(client.get(f"{CAMPAIGN}/mps"))
     assert "signed_on" not in client.get(f"{CAMPAIGN}/mps").text
     without_motion(client.get(f"{CAMPAIGN}/letter"))
 

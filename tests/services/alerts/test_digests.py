@@ -115,7 +115,7 @@ def test_each_name_is_told_once_by_what_became_of_it(desk: Desk) -> None:
     (mail,) = desk.tell()
     assert news_in(mail) == (
         f"{TITLE}{ANN} signed. 6 of 14 MPs have signed EDM 152. "
-        "Di Hartwhistle took their name off and put it back. "
+        "Di Hartwhistle removed their name and put it back. "
         f"2 MPs signed, then took their names off: {BO} and {CY}."
     )
     desk.at(13, 10)
@@ -124,7 +124,7 @@ def test_each_name_is_told_once_by_what_became_of_it(desk: Desk) -> None:
     desk.at(14)
     (mail,) = desk.tell()
     assert mail["Subject"] == f"{BO} signed – 6 of 14"
-    assert f"{ANN} took their name off." in news_in(mail)
+    assert f"{ANN} removed their name." in news_in(mail)
 
 
 def test_the_first_hundred_names_of_a_motion_are_one_line(desk: Desk) -> None:

@@ -35,7 +35,7 @@ def test_several_campaigns_are_named_each_time_and_their_counts_said_once() -> N
     assert sentences.paragraphs(news) == [
         "Beds: Ann signed. 168 of 650 MPs have signed EDM 7.",
         "Buses: Ann signed. 1 of 650 MPs has signed EDM 8.",
-        "Beds: Ann took their name off.",
+        "Beds: Ann removed their name.",
         "Emails to supporters are going out again.",
     ]
 

@@ -1,6 +1,6 @@
 """Tests when a campaign opened and ended."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from models import CampaignStatus
 from services.assembly import Lobby
@@ -21,7 +21,7 @@ def test_a_campaign_keeps_when_it_first_opened_and_when_it_last_ended(lobby: Lob
     with lobby.database.write() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
         campaign.status, campaign.opened_at, campaign.ended_at = CampaignStatus.DRAFT, None, None
-        found = []
+        found: list[tuple[datetime | None, datetime | None]] = []
         for moment, status in zip(times, stages, strict=True):
             campaigns.update(session, campaign, values={"status": status}, now=moment)
             found.append((campaign.opened_at, campaign.ended_at))

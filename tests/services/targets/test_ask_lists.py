@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from models import Constituency, Member, QuickAnswerKind, ReplyKind
+from models import QuickAnswerKind, ReplyKind
 from services.campaigns import member_replies
 from services.campaigns.member_replies import VerifiedReply
 from services.campaigns.team_records import Answer
 from services.parliament.standing import Eligibility, Standing
+from services.tallies.seat_rows import SeatConstituency, SeatMember
 from services.tallies.seat_table import TallyRow
 from services.targets import ask_lists, desk_reasons
 from services.targets.ask_lists import AskList, Said
@@ -23,10 +24,11 @@ TO_ASK, RING_BACK, SAID_YES, SAID_NO, NOT_ANSWERED = AskList
 
 
 def row(*, signatures: int = 0, letters: int = 9, reply: VerifiedReply | None = None) -> TallyRow:
-    seat = Constituency(code="E1", name="Seat", nation="England", region="London")
+    place = ("England", "London", "2024")
+    seat = SeatConstituency("E1", "Seat", None, *place, None, None, None, None, None)
     return TallyRow(
         constituency=seat,
-        member=Member(id=1, name="Ann", party="Green Party"),
+        member=SeatMember(1, "Ann", "Green Party", None, ""),
         standing=Standing.NOT_SIGNED,
         role=None,
         signed_on=None,

@@ -4,8 +4,9 @@ from datetime import date, datetime
 
 from hypothesis import strategies as st
 
-from models import Constituency, Member, Motion, MotionStatus
+from models import Motion, MotionStatus
 from services.parliament.standing import Eligibility, Role, Standing, StatedIntent
+from services.tallies.seat_rows import SeatConstituency, SeatMember
 from services.tallies.seat_table import Tally, TallyRow
 from tests.support.common import START
 
@@ -26,14 +27,20 @@ def row_of(
     code, is_vacant = f"E14{number:06}", eligibility is Eligibility.VACANT
     has_signed = standing is Standing.SIGNED
     return TallyRow(
-        constituency=Constituency(
+        constituency=SeatConstituency(
             code=code,
             name=f"Seat {number}",
+            name_welsh=None,
             nation="England",
             region=f"Region {number % 3}",
+            boundary_set="2024",
             electorate=electorate,
+            latitude=None,
+            longitude=None,
+            easting=None,
+            northing=None,
         ),
-        member=None if is_vacant else Member(id=number, name=f"MP {number}", party="Labour"),
+        member=None if is_vacant else SeatMember(number, f"MP {number}", "Labour", None, ""),
         standing=standing,
         role=Role.SUPPORTER if has_signed else None,
         signed_on=date(2026, 6, 1) if has_signed else None,

@@ -26,6 +26,7 @@ from models import (
 from services.assembly import Lobby
 from services.campaigns import campaigns, member_notes, quick_answers, team_records
 from services.campaigns.team_records import TeamEntry, TeamKnowledge
+from services.tallies import counts
 from tests.support.common import CAMPAIGN, START
 from tests.support.desk import add_organiser
 
@@ -175,6 +176,7 @@ def send_letters(lobby: Lobby, member_id: int, days_ago: list[float]) -> None:
         tally = LetterTally(
             campaign_id=campaign.id,
             motion_id=motion.id,
+            motion_key=counts.motion_key(motion.id),
             constituency_code=code,
             sent=len(days_ago),
             opened=0,

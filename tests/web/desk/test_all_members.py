@@ -71,7 +71,7 @@ def stance(row: dict[str, Any]) -> str:
     if row["member"] is None:
         return "No MP"
     if row["standing"] != "not_signed":
-        return {"signed": "Signed", "withdrawn": "Took name off"}[row["standing"]]
+        return {"signed": "Signed", "withdrawn": "Removed name"}[row["standing"]]
     if row["eligibility"] != "can_sign":
         return "Don’t normally sign"
     said = {"will_sign": "Said they’ll sign", "will_not": "Said no", None: "Not yet"}

@@ -217,6 +217,28 @@ def test_a_new_letter_is_tried_first_and_labour_means_both(
     assert 'value="Ask to sign labour"' in page.text
 
 
+def test_a_letter_can_be_for_regions_of_england(
+    signed_in: DeskClient, lobby: Lobby, draft: str
+) -> None:
+    typed = TYPED | {"parties": [], "regions": ["London"]}
+    wrong = signed_in.post(path(DRAFT, "new"), data=typed | {"nations": ["Wales"]})
+    assert wrong.status_code == 422
+    assert 'id="regions-error"' in wrong.text
+    assert fields_on(wrong)["regions"] == ["London"]
+    assert signed_in.post(path(DRAFT, "new"), data=typed).status_code == 303
+    letter = letters_of(lobby)[0]
+    assert letter.conditions == Conditions(region=("London",))
+    with lobby.database.read() as session:
+        campaign = campaign_of(lobby)
+        motion = campaigns.motion_of(session, campaign.id)
+        members = coverage.sitting_members(session, campaign, motion, now=lobby.clock())
+    by_name = coverage.of_members(letters_of(lobby), members).by_variant
+    getters = {found.seat.constituency.region for found in by_name[letter.name]}
+    assert getters == {"London"}
+    page = signed_in.get(path(DRAFT, letter.name))
+    assert "MPs in London who can sign and haven’t." in visible(page)
+
+
 @pytest.mark.slow
 def test_a_form_that_is_sent_as_it_came_changes_no_letter(
     signed_in: DeskClient, lobby: Lobby, draft: str

@@ -42,7 +42,7 @@ def test_the_key_by_standing_has_the_numbers_of_the_api(desk: DeskClient) -> Non
     tally = desk.get(TALLY).json()
     assert key["Signed"] == sum(row["signed"] for row in summary["by_region"])
     assert key["Signed"] == tally["members"]["signed"] - summary["without_seat"]["signed"]
-    assert key["Took their name off"] == sum(row["withdrawn"] for row in summary["by_region"])
+    assert key["Removed their name"] == sum(row["withdrawn"] for row in summary["by_region"])
     assert key["No MP at the moment"] == 14 - tally["members"]["seats_filled"]
     assert sum(key.values()) == tally["members"]["total"] == 14
 

@@ -144,7 +144,7 @@ def test_every_figure_is_that_of_the_api_of_the_files_and_of_a_recount(
         "signatures": tally["signatures"]["confirmed"],
         "letters": tally["letters"]["sent"],
     }
-    assert f"</span> of {tally['members']['seats_filled']}</strong> MPs have signed" in page.text
+    assert f"</span> of {tally['members']['total']}</strong> MPs have signed" in page.text
     with lobby.database.read() as session:
         names = select(func.count(func.distinct(MotionSignatory.member_id))).where(
             ~col(MotionSignatory.is_withdrawn)

@@ -15,6 +15,7 @@ from models import (
     AccountEventKind,
     AlertInterval,
     AlertKind,
+    Campaign,
     CampaignStatus,
     DeliveryState,
     EventKind,

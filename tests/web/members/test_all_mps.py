@@ -15,8 +15,8 @@ from services.parliament.standing import Eligibility, Standing
 from services.tallies.seat_table import TallyFilter
 from services.views.campaign_maps import Mark
 from tests.support.common import CAN_SIGN, MINISTER, SIGNED, Clock
-from tests.web.members.recorded import MORAG, say
 from tests.support.pages import CAMPAIGN_PATH, MPS, TALLY, Page, visible
+from tests.web.members.recorded import MORAG, say
 from web.base import words
 from web.public.members.mp_filters import STANCES, MpQuery
 
@@ -101,7 +101,7 @@ def test_a_tab_has_as_many_mps_as_its_mark_in_the_key_of_the_map(
         "Said they’ll sign": tabs["Said they will"],
         "Can sign and hasn’t yet": tabs["Not yet"],
         "Doesn’t sign motions": tabs["Can’t"],
-        "Took their name off": tabs["Withdrew"],
+        "Removed their name": tabs["Withdrew"],
         "No MP at the moment": 1,
     }
     assert f"{tabs['Signed']} of 14 MPs have signed" in visible(page)
@@ -246,11 +246,13 @@ def test_a_campaign_without_a_motion_shows_its_constituencies(
             session.delete(link)
     page, of_mp = client.get(MPS), client.get(f"{MPS}/{MORAG}")
     assert page.status_code == of_mp.status_code == 200
-    assert "Which MPs back this campaign?" in visible(page)
-    assert "has no motion in Parliament yet" in visible(page)
+    assert "Every MP and constituency" in visible(page)
     assert '<svg class="hex-map"' not in page.text, "there is nothing to draw"
-    assert "Morag Ferncastle and this campaign" in visible(of_mp)
-    assert "hasn’t signed" not in visible(of_mp)
+    assert "You can ask Morag Ferncastle to write to the minister." in visible(of_mp)
+    assert "Write to Morag Ferncastle" in visible(of_mp)
+    for shown in (page, of_mp):
+        assert "otion" not in visible(shown)
+        assert "signed?" not in visible(shown)
 
 
 def test_times_are_said_as_people_say_them(clock: Clock) -> None:

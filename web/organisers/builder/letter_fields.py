@@ -171,7 +171,8 @@ def _of_list(item: FieldError, has_motion: bool) -> FieldError:
         last = LetterAct.ANOTHER_WAY if has_motion else LetterAct.WRITE_TO_MINISTER
         message = (
             "The last letter in the list must be for everybody else: "
-            f"“{letter_words.acts(has_motion=has_motion)[last]}”, for all parties and nations."
+            f"“{letter_words.acts(has_motion=has_motion)[last]}”, for all parties, nations and "
+            "regions."
         )
         return FieldError("", item.code, message)
     return FieldError("", item.code, f"Another letter has a mistake. {item.message}")

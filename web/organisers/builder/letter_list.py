@@ -40,17 +40,21 @@ class ListedLetter:
 
 @dataclass(frozen=True, slots=True)
 class LetterList:
-    """All letters in order, and who gets them.
+    """All letters in order, and who gets them. `motion` is the campaign's current one.
 
-    They are about a motion, or without one: `has_motion` says which the campaign uses today.
+    The letters are about a motion, or without one, as the campaign uses today.
     """
 
     motion: Motion | None
     variants: tuple[Variant, ...]
     is_built_in: bool
-    has_motion: bool
     members: tuple[SittingMember, ...]
     coverage: Coverage
+
+    @property
+    def has_motion(self) -> bool:
+        """Returns whether the letters are about a motion."""
+        return self.motion is not None
 
     @property
     def letters(self) -> list[ListedLetter]:
@@ -71,8 +75,8 @@ class LetterList:
 
 def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> LetterList:
     """Returns the letters of a campaign, in a fixed number of statements."""
-    has_motion = variants.uses_motion(session, campaign)
-    found = variants.of_campaign(session, campaign.id, has_motion=has_motion)
-    members = coverage.sitting_members(session, campaign, now=now)
+    motion = campaigns.motion_of(session, campaign.id)
+    found = variants.of_campaign(session, campaign.id, has_motion=motion is not None)
+    members = coverage.sitting_members(session, campaign, motion, now=now)
     covered = coverage.of_members(found.in_order, members)
-    return LetterList(found.in_order, found.is_built_in, has_motion, members, covered)
+    return LetterList(motion, found.in_order, found.is_built_in, members, covered)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from models import Campaign
-from services.campaigns import campaigns
-from services.letters.drafting import facts, previews
+from models import Campaign, Organisation
+from services.letters.drafting import composing, facts, previews
 from services.letters.drafting.previews import Preview
 from services.letters.kinds.conditions import MemberProfile, Variant, choose, every_kind
 from services.letters.kinds.coverage import MemberKind, SittingMember, kind_of
@@ -145,7 +144,7 @@ def of_letter(
     else:
         preview = previews.of_invented_member(
             campaign,
-            campaigns.motion_of(session, campaign.id),
+            listed.motion,
             facts.petition_of(session, campaign),
             variants,
             _sample(letter, kind),
@@ -153,7 +152,7 @@ def of_letter(
         )
     return LetterPreview(
         choice=Choice(kind, place, choice.locale),
-        kinds=_buttons(members, names, kind),
+        kinds=_buttons(listed.members, names, kind),
         member=member,
         of_kind=len(of_kind),
         preview=preview,

@@ -352,6 +352,7 @@ def _page(
         ticks=letter_words.ticks(has_motion=listed.has_motion),
         parties={each.value: each.label for each in choices},
         nations={nation: nation for nation in NATIONS},
+        regions={region: region for region in regions},
         blanks=letter_words.blanks(has_motion=listed.has_motion),
         example=letter_words.EXAMPLE,
     )

@@ -145,14 +145,15 @@ def whom(variant: Variant) -> str:
     """Says for which MPs a letter is: 'Green Party MPs in Wales who can sign and haven’t'."""
     conditions = variant.conditions
     parties = f"{_joined(conditions.party)} " if conditions.party else ""
-    nations = f" in {_joined(conditions.nation)}" if conditions.nation else ""
+    places = ", ".join(_joined(each) for each in (conditions.region, conditions.nation) if each)
+    where = f" in {places}" if places else ""
     who = (
         _who(kinds_of(variant))
         if variant.act.is_about_motion
         else _who_without_motion(kinds_of(variant))
     )
-    everybody = "" if who or parties or nations else "All "
-    return f"{everybody}{parties}MPs{nations}{f' who {who}' if who else ''}{_further(conditions)}"
+    everybody = "" if who or parties or places else "All "
+    return f"{everybody}{parties}MPs{where}{f' who {who}' if who else ''}{_further(conditions)}"
 
 
 def further(conditions: Conditions) -> str:
