@@ -40,7 +40,23 @@ from web.organisers.builder import (
     petition_stages,
     petition_step,
 )
-from web.organisers.campaign import changes, letters_effect, overview, petition_room, pulse
+from web.organisers.campaign import (
+    changes,
+    letters_effect,
+    map_page,
+    overview,
+    petition_room,
+    pulse,
+)
+from web.organisers.members import (
+    all_members,
+    answers,
+    asking,
+    notes,
+    one_member,
+    phone_list,
+    public_statements,
+)
 from web.public import (
     brand_styles,
     campaigns,
@@ -143,6 +159,13 @@ for noun in (
     invitations,
     set_up,
     downloads,
+    asking,
+    phone_list,
+    answers,
+    notes,
+    all_members,
+    one_member,
+    public_statements,
     supporters,
     motion_step,
     letters_step,

@@ -31,6 +31,29 @@ def of_position(name: str, standing: Standing) -> Stand:
     return Stand(tag, f"{name}: {tag}", tone)
 
 
+def of_situation(name: str, situation: Situation) -> Stand:
+    """Returns the stand of the MP to whom a letter would go."""
+    if situation.motion is None:
+        return without_motion(name, situation.eligibility)
+    return of_member(name, situation.standing, situation.eligibility)
+
+
+def without_motion(name: str, eligibility: Eligibility) -> Stand:
+    """Returns what an MP can do for a campaign that has no motion."""
+    return {
+        Eligibility.CONVENTION: Stand(
+            "In office",
+            f"{name} holds a government or House office. You can ask them to raise it with the "
+            "minister.",
+        ),
+        Eligibility.CANNOT: Stand(
+            "Doesn’t take their seat",
+            f"{name} doesn’t take their seat in the House of Commons, but you can ask them to "
+            "write to the minister.",
+        ),
+    }.get(eligibility, Stand("Can help", f"You can ask {name} to write to the minister."))
+
+
 def of_member(name: str, standing: Standing, eligibility: Eligibility) -> Stand:
     """Returns the stand of an MP. A signature counts before an office or a refusal."""
     if standing is Standing.SIGNED:

@@ -20,7 +20,7 @@ from web.base.rendering import see_other
 PATH = "/organiser/alerts"
 SHOWN = 5
 KINDS: Mapping[AlertKind, str] = {
-    AlertKind.NAMES: "An MP signs your motion, or takes their name off",
+    AlertKind.NAMES: "An MP signs your motion, or removes their name",
     AlertKind.MOTION: "Your motion is withdrawn, or its session of Parliament ends",
     AlertKind.GOAL: "You reach your goal for MPs",
     AlertKind.SYNC: "We can’t read names from Parliament for more than an hour",

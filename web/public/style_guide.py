@@ -10,6 +10,7 @@ from services.errors import FieldError, NotFound
 from services.organisations import brand_colours
 from services.organisations.faces import Face
 from services.parliament.standing import Eligibility, Standing
+from services.pictures.pictures import ShownPicture
 from services.views import campaign_maps
 from services.views.campaign_maps import CampaignMap, KeyEntry, MapBy, Tile
 from web.base import stands
@@ -60,9 +61,26 @@ def _of_public_pages(colour: str) -> Response:
         stands=[stands.of_member("Morag Ferncastle", *pair) for pair in _STANDS],
         links=ShareLinks("https://example.org/campaigns/example", "Stop the sale"),
         # Any picture shows how one is laid out.
-        logo="/static/icon.svg",
+        logo=_ICON,
         examples=_charts(),
         maps=_maps(),
+    )
+
+
+def _of_desk() -> Response:
+    form = Form({"purpose": "What you typed", "nations": ["Wales"]})
+    form.theirs = {"purpose": "What your colleague typed"}
+    form.problems = (FieldError("wrong_file", "file_unreadable", "Choose another file"),)
+    return page(
+        "public/style_guide_desk.html",
+        None,
+        is_private=True,
+        face=_face(None),
+        form=form,
+        palette=brand_colours.light(_EXAMPLE),
+        contrast=brand_colours.contrast_on_button(_EXAMPLE),
+        now=datetime(2026, 11, 30, 9, 20, tzinfo=UTC),
+        example=ShownPicture(_ICON, f"{_ICON} 390w", 390, 260, "An icon", "Picture: us"),
     )
 
 

@@ -37,7 +37,7 @@ LABELS = {
     Mark.WILL_SIGN: "Said they’ll sign",
     Mark.NOT_YET: "Can sign and hasn’t yet",
     Mark.DOES_NOT_SIGN: "Doesn’t sign motions",
-    Mark.WITHDREW: "Took their name off",
+    Mark.WITHDREW: "Removed their name",
     Mark.VACANT: "No MP at the moment",
     Mark.NO_ELECTORATE: "Number of voters unknown",
 }

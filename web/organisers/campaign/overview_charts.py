@@ -38,7 +38,7 @@ MOTION_EVENTS = {
 PARTS = {
     Part.SIGNED: ("signed", "Signed"),
     Part.LEFT: ("left", "Left to ask"),
-    Part.SAID_NO: ("said-no", "Said no or took their name off"),
+    Part.SAID_NO: ("said-no", "Said no or removed their name"),
     Part.DOES_NOT_SIGN: (stacks.HATCHED, "Don’t normally sign: ministers, whips and some others"),
 }
 """The class and the words of each part of a party's bar."""

@@ -207,5 +207,5 @@ def _options(tally: Tally) -> dict[str, Options]:
         "nation": [(name, name) for name in sorted(nations)],
         "region": [(name, name) for name in sorted(regions)],
         "said": [(value, text) for value, text in words.STATED_INTENTS.items()],
-        "sort": list(words.SORTS.items()),
+        "sort": [each for each in words.SORTS.items() if tally.motion or each[0] != "signed_on"],
     }

@@ -20,6 +20,7 @@ from services.tallies import public_tallies
 from services.tallies.seat_table import Tally
 from services.views import member_pages
 from services.views.embeds import EmbedPlace
+from services.views.member_pages import MemberPage
 from web.base import cached_pages, stands
 from web.base.forms import Form
 from web.base.rendering import page
@@ -93,9 +94,6 @@ def _of_member(
     is_private: bool,
 ) -> Response:
     shown = member_pages.of_member(session, campaign, member_id, now=lobby.clock())
-    stand = None
-    if shown.row and shown.tally.motion:
-        stand = stands.of_member(shown.name, shown.row.standing, shown.row.eligibility)
     address = f"{lobby.settings.base_url}/campaigns/{campaign.slug}/mps/{member_id}"
     return page(
         "public/members/one_mp.html",
@@ -103,12 +101,26 @@ def _of_member(
         is_private=is_private,
         shown=shown,
         row=shown.row,
-        stand=stand,
+        stand=_stand(shown),
         statements=statements_of(shown.row) if shown.row else [],
         form=Form(),
-        links=ShareLinks(address, f"Has {shown.name} signed? {campaign.title}"),
+        links=ShareLinks(address, _share_text(shown)),
         **_common(session, campaign, shown.tally, place),
     )
+
+
+def _stand(shown: MemberPage) -> stands.Stand | None:
+    row = shown.row
+    if row is None:
+        return None
+    if shown.tally.motion is None:
+        return stands.without_motion(shown.name, row.eligibility)
+    return stands.of_member(shown.name, row.standing, row.eligibility)
+
+
+def _share_text(shown: MemberPage) -> str:
+    question = f"Has {shown.name} signed?" if shown.tally.motion else f"{shown.name}:"
+    return f"{question} {shown.campaign.title}"
 
 
 def _of_vacant(
