@@ -107,9 +107,11 @@ def test_what_a_signer_types_survives_back_a_reload_a_killed_tab_and_another_dev
     page.goto(f"{address}{signer.letter}")
     page.get_by_label(OWN_WORDS).fill(OWN)
     page.get_by_role("link", name="Accessibility").click()  # without any button
+    page.wait_for_url("**/accessibility")  # Chromium can't go back while a page is on its way
     page.go_back()
     assert own_words(page) == OWN
     page.get_by_role("button", name="Check before sending").click()
+    page.wait_for_url(f"{address}{signer.check}*")
     page.go_back()
     assert own_words(page) == OWN
     page.get_by_label(OWN_WORDS).fill(f"{OWN} And more.")
