@@ -120,7 +120,7 @@ def _filled(backend: str, size: Size, real: Path | None) -> Iterator[tuple[Lobby
 
 
 def _vacuum(lobby: Lobby) -> None:
-    """Does what PostgreSQL does by itself within some minutes."""
+    """Vacuums now, as PostgreSQL would within some minutes."""
     with lobby.database._writer.connect() as connection:
         autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
         autocommit.exec_driver_sql("VACUUM ANALYZE")

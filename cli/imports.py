@@ -110,7 +110,7 @@ def import_members(file: File) -> None:
     typer.echo(
         f"{summary.read} seats: {filled} filled, {summary.vacant} vacant. Memberships "
         f"begun: {summary.begun}, ended: {summary.ended}. "
-        f"Members without e-mail: {summary.without_email}."
+        f"Members without email: {summary.without_email}."
     )
 
 

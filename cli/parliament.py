@@ -55,7 +55,7 @@ def sync_members(
     typer.echo(
         f"{result.filled} seats filled, {len(result.vacated)} fell vacant. Memberships begun: "
         f"{result.begun}, ended: {result.ended}. Posts begun: {result.offices_begun}, ended: "
-        f"{result.offices_ended}. Members without e-mail: {result.without_email}. Members with "
+        f"{result.offices_ended}. Members without email: {result.without_email}. Members with "
         f"a telephone number: {result.with_telephone}."
     )
     for name in result.vacated:

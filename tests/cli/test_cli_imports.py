@@ -41,7 +41,7 @@ def test_seats_members_and_postcodes_are_imported(cli: Cli) -> None:
     )
     assert cli("import", "members", folder / "members.csv").stdout == (
         "14 seats: 13 filled, 1 vacant. Memberships begun: 13, ended: 0. "
-        "Members without e-mail: 0.\n"
+        "Members without email: 0.\n"
     )
     done = cli("import", "postcodes", folder / "postcodes.csv")
     assert (done.returncode, done.stderr.strip()) == (0, "")

@@ -700,7 +700,7 @@ def test_the_command_takes_in_the_house_and_says_what_changed(
     assert first.returncode == 0, first.stderr
     assert first.stdout == (
         "21 seats filled, 0 fell vacant. Memberships begun: 21, ended: 0. "
-        "Posts begun: 0, ended: 0. Members without e-mail: 0. Members with a telephone number: 0.\n"
+        "Posts begun: 0, ended: 0. Members without email: 0. Members with a telephone number: 0.\n"
     )
     assert "Will Pitt (99): Old Sarum" in first.stderr
     assert holder(with_seats, ANNA) == 1

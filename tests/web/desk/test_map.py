@@ -1,4 +1,4 @@
-"""Tests the map of a campaign at the desk."""
+"""Tests the map of a campaign that organisers see."""
 
 import csv
 import io

@@ -52,7 +52,9 @@ class Line:
         """Returns every mixture of objects of which at least one is the other organisation's."""
         mixtures = product((of.ours, of.theirs), repeat=len(self.names))
         return [
-            self.filled({name: self.value(side, name) for name, side in zip(self.names, sides)})  # noqa: B905 - of one length
+            self.filled(
+                {name: self.value(side, name) for name, side in zip(self.names, sides, strict=True)}
+            )
             for sides in mixtures
             if of.theirs in sides
         ]
