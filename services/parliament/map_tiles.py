@@ -28,8 +28,6 @@ _SEATS = (
         _seat.c.easting,
         _seat.c.northing,
         _tile.c.q,
-        _tile.c.r,
-        sa.select(_layout.c.credit).scalar_subquery(),
     )
     .outerjoin(_tile, _tile.c.constituency_code == _seat.c.code)
     .order_by(_seat.c.code)
@@ -58,14 +56,6 @@ class Centroid(NamedTuple):
     northing: int | None
 
 
-def of_seats(session: Session) -> Tiles:
-    """Returns the map in one statement: see `arranged`."""
-    rows = session.connection().execute(_SEATS).all()
-    stored = {row[0]: (row[5], row[6]) for row in rows if row[5] is not None}
-    centroids = (Centroid(*row[:5]) for row in rows)
-    return arranged(centroids, stored, (rows[0][7] or "") if rows else "")
-
-
 def arranged(seats: Iterable[Centroid], stored: Mapping[str, Cell], credit: str) -> Tiles:
     """Returns the map of all seats, given the stored cells.
 
@@ -78,9 +68,8 @@ def arranged(seats: Iterable[Centroid], stored: Mapping[str, Cell], credit: str)
     return Tiles({**stored, **_foot(stored, missing)}, credit)
 
 
-def neighbours(session: Session) -> Mapping[str, frozenset[str]]:
-    """Returns the seats whose tiles touch a seat's own, by GSS code, in one statement."""
-    cells = of_seats(session).cells
+def neighbours(cells: Mapping[str, Cell]) -> Mapping[str, frozenset[str]]:
+    """Returns the seats whose cells touch a seat's own, by GSS code."""
     seats = {cell: code for code, cell in cells.items()}
     return {
         code: frozenset(seats[near] for near in hex_grid.around(cell) if near in seats)

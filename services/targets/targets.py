@@ -56,13 +56,6 @@ def of_campaign(
     has no motion, or its motion is no longer before Parliament.
     """
     tally = seat_table.of_campaign(session, campaign, now=now)
-    return of_tally(session, campaign, tally, limit=limit)
-
-
-def of_tally(
-    session: Session, campaign: Campaign, tally: Tally, *, limit: int
-) -> list[RankedTarget]:
-    """Returns the same for a tally of the campaign that has been read, in one statement."""
     motion = _open_motion(tally.motion)
     targets = rank(_facts(tally), _other_motions(session, campaign, motion))[:limit]
     seats = {row.member.id: (row.constituency, row.member) for row in tally.rows if row.member}

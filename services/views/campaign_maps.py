@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -88,17 +88,11 @@ def of_tally(tally: Tally, by: MapBy = MapBy.STANDING, *, is_public: bool = Fals
     A public map does not tell seats apart that have fewer than five signatures or letters: small
     numbers tell who has signed.
     """
-    seats = (row.constituency for row in tally.rows)
-    centroids = (
-        Centroid(seat.code, seat.latitude, seat.longitude, seat.easting, seat.northing)
-        for seat in seats
-    )
-    tiles = map_tiles.arranged(centroids, tally.cells, tally.map_credit)
-    return of_tiles(tiles, tally, by, is_public=is_public)
+    return of_tiles(tiles_of(tally), tally, by, is_public=is_public)
 
 
 def of_tiles(tiles: Tiles, tally: Tally, by: MapBy, *, is_public: bool = False) -> CampaignMap:
-    """Returns the same where the tiles are read already."""
+    """Returns the same for other places of the seats."""
     entries = _by_standing if by is MapBy.STANDING else _by_count
     marks, steps = entries(tally, by, is_public)
     counts = Counter(marks)
@@ -116,6 +110,21 @@ def of_tiles(tiles: Tiles, tally: Tally, by: MapBy, *, is_public: bool = False) 
         credit=tiles.credit,
         is_empty=_is_empty(tally, by),
     )
+
+
+def tiles_of(tally: Tally) -> Tiles:
+    """Returns the place of each seat on the map, without a statement."""
+    seats = (row.constituency for row in tally.rows)
+    centroids = (
+        Centroid(seat.code, seat.latitude, seat.longitude, seat.easting, seat.northing)
+        for seat in seats
+    )
+    return map_tiles.arranged(centroids, tally.cells, tally.map_credit)
+
+
+def neighbours_of(tally: Tally) -> Mapping[str, frozenset[str]]:
+    """Returns the seats next to each seat on the map, by GSS code, without a statement."""
+    return map_tiles.neighbours(tiles_of(tally).cells)
 
 
 def _is_empty(tally: Tally, by: MapBy) -> bool:

@@ -26,6 +26,7 @@ from services.views import campaign_maps
 from services.views.campaign_maps import MapBy
 from tests.support.common import REAL_DATA, import_real_members, needs_real_data
 from tests.support.made_up.tallies import row_of, tally_of
+from tests.support.members.tiles import map_of
 from web.base.charts import hex_map
 
 pytestmark = [needs_real_data, pytest.mark.real_data, pytest.mark.slow]
@@ -37,11 +38,6 @@ Pairs = set[frozenset[str]]
 def seats(empty_lobby: Lobby) -> Lobby:
     import_real_members(empty_lobby)
     return empty_lobby
-
-
-def cells_of(lobby: Lobby) -> Mapping[str, Cell]:
-    with lobby.database.read() as session:
-        return map_tiles.of_seats(session).cells
 
 
 def pairs(cells: Mapping[str, Cell]) -> Pairs:
@@ -57,13 +53,11 @@ def pairs(cells: Mapping[str, Cell]) -> Pairs:
 def test_the_real_file_is_imported_whole_with_its_credit(seats: Lobby) -> None:
     with seats.database.write() as session:
         assert map_tiles.import_file(session, FILE, now=seats.clock()) == 650
-    with seats.database.read() as session:
-        found = map_tiles.of_seats(session)
+    found = map_of(seats)
     hexes = json.loads(FILE.read_bytes())["hexes"]
     assert found.cells == {code: (cell["q"], cell["r"]) for code, cell in hexes.items()}
     assert "Automatic Knowledge" in found.credit
-    with seats.database.read() as session:
-        near = map_tiles.neighbours(session)
+    near = map_tiles.neighbours(found.cells)
     assert sum(map(len, near.values())) == 2 * 1760
     assert near["S14000051"] == frozenset(), "Orkney and Shetland is alone"
 
@@ -71,7 +65,7 @@ def test_the_real_file_is_imported_whole_with_its_credit(seats: Lobby) -> None:
 def test_all_seats_are_placed_near_their_place_and_beside_their_neighbours(seats: Lobby) -> None:
     with seats.database.write() as session:
         assert map_tiles.place(session, now=seats.clock()) == 0
-    ours = cells_of(seats)
+    ours = map_of(seats).cells
     theirs = {
         code: (cell["q"], cell["r"])
         for code, cell in json.loads(FILE.read_bytes())["hexes"].items()
@@ -85,7 +79,7 @@ def test_all_seats_are_placed_near_their_place_and_beside_their_neighbours(seats
 
 
 def test_a_picture_of_all_seats_is_small_and_draws_each_once(seats: Lobby) -> None:
-    cells = cells_of(seats)
+    cells = map_of(seats).cells
     rows = [row_of(number, standing=choice(number)) for number in range(len(cells))]
     codes = [row.constituency.code for row in rows]
     tiles = Tiles(dict(zip(codes, cells.values(), strict=True)), "")

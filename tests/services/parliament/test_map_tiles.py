@@ -13,7 +13,7 @@ from services.assembly import Lobby
 from services.errors import Invalid
 from services.parliament import constituencies, hex_grid, map_files, map_tiles
 from tests.support.common import Clock
-from tests.support.database.query_plans import sent_statements
+from tests.support.members.tiles import map_of
 
 CREDIT = "Map: A. Author (CC BY 4.0)"
 Write = Callable[..., Path]
@@ -48,14 +48,8 @@ def import_map(lobby: Lobby, file: Path, *, credit: str = "") -> int:
         return map_tiles.import_file(session, file, credit=credit, now=lobby.clock())
 
 
-def map_of(lobby: Lobby) -> map_tiles.Tiles:
-    with lobby.database.read() as session:
-        return map_tiles.of_seats(session)
-
-
 def neighbours_of(lobby: Lobby) -> dict[str, frozenset[str]]:
-    with lobby.database.read() as session:
-        return dict(map_tiles.neighbours(session))
+    return dict(map_tiles.neighbours(map_of(lobby).cells))
 
 
 def refusal(lobby: Lobby, file: Path, *, credit: str = "") -> str:
@@ -209,11 +203,7 @@ def test_the_demonstration_has_a_map_that_was_placed(lobby: Lobby, codes: list[s
 def test_a_page_reads_the_map_of_seats_without_tiles_and_stores_nothing(lobby: Lobby) -> None:
     stored = map_of(lobby)
     forget_tiles(lobby)
-    with lobby.database.read() as session, sent_statements() as sent:
-        session.connection()
-        sent.clear()  # the beginning of the transaction
-        assert map_tiles.of_seats(session) == stored
-    assert len(sent) == 1
+    assert map_of(lobby) == stored
     with lobby.database.read() as session:
         assert session.exec(select(MapTile)).first() is None
 

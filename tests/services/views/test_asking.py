@@ -7,9 +7,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import Session
 
-from models import MotionEventKind, Scope
+from models import MapTile, MotionEventKind, Scope
 from services.assembly import Lobby
 from services.campaigns import campaigns, member_notes
+from services.parliament import hex_grid
 from services.tallies import seat_table
 from services.targets import targets
 from services.targets.ask_lists import AskList
@@ -201,8 +202,15 @@ def test_neighbours_who_signed_are_shown_and_change_no_place(lobby: Lobby, team:
     signed = [row.constituency.code for row in rows if row.standing == "signed"][:3]
     assert len(signed) == 3
     own = next(row.constituency.code for row in rows if row.member and row.member.id == MORAG)
-    every = found(lobby, neighbours={own: frozenset(signed)})
-    assert [row.member.id for row in every.shown(TO_ASK, AskFilter())] == shown(lobby)
+    before = shown(lobby)
+    far = (1000, 1000)  # nothing else of the map is there
+    cells = dict(zip([own, *signed], [far, *hex_grid.around(far)[:3]], strict=True))
+    with lobby.database.write() as session:
+        for code, (q, r) in cells.items():
+            tile = session.get_one(MapTile, code)
+            tile.q, tile.r = q, r
+    every = found(lobby)
+    assert [row.member.id for row in every.shown(TO_ASK, AskFilter())] == before
     row = next(row for row in every.rows if row.member.id == MORAG)
     assert "3 of 3 neighbours" in [reason.head for reason in every.reasons(row)]
 

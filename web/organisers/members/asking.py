@@ -14,7 +14,6 @@ from services.campaigns import campaigns, member_notes
 from services.campaigns.team_records import TeamEntry
 from services.common import times
 from services.errors import Conflict
-from services.parliament import map_tiles
 from services.targets.ask_lists import AskList
 from services.targets.desk_reasons import DeskReason
 from services.views.desk.members import asking
@@ -133,7 +132,6 @@ def page(
             session,
             campaign,
             now=now,
-            neighbours=map_tiles.neighbours(session),
             placed_without=query.answered,
             rung_back=query.rung_back,
         )

@@ -16,7 +16,6 @@ from models import ContactPlace, MemberContact
 from services.errors import Conflict
 from services.files.csv_writing import csv_text
 from services.files.export_lines import FileFormat
-from services.parliament import map_tiles
 from services.targets.ask_lists import AskList
 from services.targets.desk_reasons import DeskReason
 from services.views.desk.members import asking
@@ -79,9 +78,7 @@ def show_phone_list(
     """Shows the list to print. A number or an order that it does not offer is ignored."""
     campaign = own_campaign(desk, session, slug)
     try:
-        found = asking.of_campaign(
-            session, campaign, now=now, neighbours=map_tiles.neighbours(session)
-        )
+        found = asking.of_campaign(session, campaign, now=now)
     except Conflict as error:
         return nothing_to_ask(desk, session, campaign, error)
     length = int(how_many) if how_many in map(str, LENGTHS) else LENGTHS[0]
@@ -109,7 +106,7 @@ def download_phone_list(
 ) -> Response:
     """Returns everybody to ask as CSV, best first. It takes the page's filters."""
     campaign = own_campaign(desk, session, slug)
-    found = asking.of_campaign(session, campaign, now=now, neighbours=map_tiles.neighbours(session))
+    found = asking.of_campaign(session, campaign, now=now)
     query = ask_query.read(request.query_params.multi_items()).checked(found)
     rows = _phone_rows(session, found, found.shown(AskList.TO_ASK, query.only))
     return Response(

@@ -24,12 +24,12 @@ from services.targets.ask_lists import AskList, Said
 from services.targets.desk_reasons import DeskReason, Surroundings
 from services.targets.reasons import FEW_LETTERS
 from services.targets.scores import Target
+from services.views import campaign_maps
 from services.views.desk.members import member_details
 from services.views.desk.members.member_details import MemberDetails
 
 _NO_LIST: frozenset[AskList] = frozenset()
 _RING_BACK = frozenset({AskList.RING_BACK})
-NO_NEIGHBOURS: Mapping[str, frozenset[str]] = {}
 
 
 class LettersSoFar(StrEnum):
@@ -127,19 +127,17 @@ def of_campaign(
     *,
     now: datetime,
     tally: Tally | None = None,
-    neighbours: Mapping[str, frozenset[str]] = NO_NEIGHBOURS,
     counts_recent: bool = True,
     placed_without: UUID | None = None,
     rung_back: tuple[int, date] | None = None,
 ) -> Asking:
     """Returns everybody on a list, best first, in a fixed number of statements.
 
-    `tally` is that of the campaign, if it has been read already. `neighbours` are the seats next to
-    each seat on the map. Without `counts_recent`, nobody counts the letters of the last days, which
-    saves a statement. `placed_without` is an answer that was just recorded: the MP keeps the
-    place that they had without it. `rung_back` is an MP who was just rung back, with the day, and
-    keeps their place too. Raises Conflict where the campaign has no motion, or its motion is no
-    longer before Parliament.
+    `tally` is that of the campaign, if it has been read already. Without `counts_recent`, nobody
+    counts the letters of the last days, which saves a statement. `placed_without` is an answer that
+    was just recorded: the MP keeps the place that they had without it. `rung_back` is an MP who was
+    just rung back, with the day, and keeps their place too. Raises Conflict where the campaign has
+    no motion, or its motion is no longer before Parliament.
     """
     today = times.today(now)
     tally = tally or seat_table.of_campaign(session, campaign, now=now)
@@ -152,7 +150,7 @@ def of_campaign(
         recent_letters=recent_letters.by_member(session, campaign.id, now=now)
         if counts_recent
         else None,
-        neighbours=neighbours,
+        neighbours=campaign_maps.neighbours_of(tally),
         today=today,
     )
     rings = known.ring_backs | ({rung_back[0]: rung_back[1]} if rung_back else {})

@@ -1,6 +1,6 @@
 """One MP, or a seat without one, for the desk: figures, what is known, and what was recorded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -17,15 +17,12 @@ from services.tallies import recent_letters, seat_table
 from services.tallies.seat_table import Tally, TallyRow
 from services.targets import ask_lists, desk_reasons, targets
 from services.targets.desk_reasons import DeskReason
-from services.views import member_views
+from services.views import campaign_maps, member_views
 from services.views.desk.members import all_members, member_history, member_letters, stances
 from services.views.desk.members.all_members import AllMembers, LookUp, MpFilter
-from services.views.desk.members.asking import NO_NEIGHBOURS
 from services.views.desk.members.member_history import Holder, Past, PastKind, Record
 from services.views.desk.members.member_letters import SentLetters
 from services.views.desk.members.stances import MpRow
-
-Neighbours = Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +109,13 @@ class _About:
 
 
 def of_member(
-    session: Session,
-    campaign: Campaign,
-    member_id: int,
-    reader: Reader,
-    *,
-    neighbours: Neighbours = NO_NEIGHBOURS,
+    session: Session, campaign: Campaign, member_id: int, reader: Reader
 ) -> OnePage | FormerPage:
     """Returns the page of a member. Raises NotFound for an unknown one."""
     about = _read(session, campaign, reader)
     for row in about.tally.rows:
         if row.member and row.member.id == member_id:
-            return _of_row(about, row, member_id, neighbours)
+            return _of_row(about, row, member_id)
     return _former(about, member_views.get_member(session, member_id))
 
 
@@ -163,7 +155,7 @@ def _read(session: Session, campaign: Campaign, reader: Reader) -> _About:
     return _About(session, campaign, tally, reader)
 
 
-def _of_row(about: _About, row: TallyRow, member_id: int, neighbours: Neighbours) -> OnePage:
+def _of_row(about: _About, row: TallyRow, member_id: int) -> OnePage:
     letters = _letters_to(about, row)
     record = _record(about, member_id)
     on_record, team = record.past, _team(about, member_id, record)
@@ -175,7 +167,7 @@ def _of_row(about: _About, row: TallyRow, member_id: int, neighbours: Neighbours
         row=own,
         letters=letters,
         place=place_of(row, about.tally.rows),
-        reasons=_reasons(about, row, recent, team, neighbours),
+        reasons=_reasons(about, row, recent, team),
         past=_past(about, on_record, letters, team, signed_on=row.signed_on),
         overrides=tuple(each for each in overrides if each.holds(about.today)),
         team=team,
@@ -238,9 +230,7 @@ def _team(about: _About, member_id: int, record: Record) -> Team:
     return Team(entries[member_id], record.contacts)
 
 
-def _reasons(
-    about: _About, row: TallyRow, recent: int, team: Team, neighbours: Neighbours
-) -> tuple[DeskReason, ...]:
+def _reasons(about: _About, row: TallyRow, recent: int, team: Team) -> tuple[DeskReason, ...]:
     """Returns the reasons of the list whom to ask; none for somebody who can't be asked.
 
     `recent` counts the letters of the last days to this member.
@@ -256,7 +246,7 @@ def _reasons(
     around = desk_reasons.surroundings(
         about.tally.rows,
         recent_letters={member_id: recent},
-        neighbours=neighbours,
+        neighbours=campaign_maps.neighbours_of(about.tally),
         today=about.today,
     )
     return desk_reasons.reasons_of(
