@@ -42,8 +42,7 @@ from services.database.process_locks import Role, run_alone
 from services.errors import LobbyError
 from web.base import errors as web_errors
 from web.base.static_files import HashedFiles
-from web.routes import PUBLIC_PAGES
-from web.routes import router as web_router
+from web.routes import PUBLIC_PAGES, pages
 from worker import metrics_port
 
 API_PATHS = (
@@ -145,9 +144,9 @@ def _service() -> FastAPI:
 def _routes() -> list[BaseRoute]:
     """All applications share the routes: FastAPI builds them at the first request, in 0.1 s."""
     router = APIRouter(generate_unique_id_function=operation_id)
-    for part in (api_router, openapi.router, action_network_router, web_router):
+    for part in (api_router, openapi.router, action_network_router):
         router.include_router(part)
-    return router.routes
+    return [*router.routes, *pages()]
 
 
 @asynccontextmanager
