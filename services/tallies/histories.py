@@ -1,20 +1,23 @@
 """The history of a campaign: its signatories, signatures and letters over time, and its events."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
 from models import Campaign, LetterHour, Petition, PetitionHour
+from models.base import UtcDateTime
 from services.campaigns import campaigns
 from services.common.times import LONDON, begin_of_day, end_of_day, today
+from services.database.hours import UtcDay, UtcHour
 from services.errors import Invalid
 from services.tallies import name_changes, tally_events
 from services.tallies.name_changes import Change, NameChanges
@@ -38,6 +41,36 @@ _SIGNATURE_HOURS: sa.Select[*tuple[Any, ...]] = (
 _LETTER_HOURS: sa.Select[*tuple[Any, ...]] = sa.select(
     sa.literal(True), col(LetterHour.hour), col(LetterHour.sent)
 ).where(col(LetterHour.campaign_id) == _CAMPAIGN)
+_HOURS = sa.union_all(_SIGNATURE_HOURS, _LETTER_HOURS)
+_LAST_HOUR = 23
+_BEGINS, _ENDS = (sa.bindparam(name, type_=UtcDateTime()) for name in ("begins", "ends"))
+
+
+def _day_steps(
+    is_letter: bool, hour: Mapped[datetime], step: Mapped[int]
+) -> sa.Select[*tuple[Any, ...]]:
+    """Adds up the hours of each UTC day, the last one apart: in summer it is of London's next."""
+    day, is_last = UtcDay(hour), UtcHour(hour) == _LAST_HOUR
+    return (
+        sa.select(
+            sa.literal(is_letter).label("is_letter"),
+            day.label("day"),
+            is_last.label("is_last"),
+            sa.func.sum(step),
+        )
+        .where(hour >= _BEGINS, hour < _ENDS)
+        .group_by(day, is_last)
+    )
+
+
+_DAYS = sa.union_all(
+    _day_steps(False, col(PetitionHour.hour), col(PetitionHour.change))
+    .join(Petition, col(Petition.id) == PetitionHour.petition_id)
+    .where(col(Petition.campaign_id) == _CAMPAIGN),
+    _day_steps(True, col(LetterHour.hour), col(LetterHour.sent)).where(
+        col(LetterHour.campaign_id) == _CAMPAIGN
+    ),
+)
 
 
 class Interval(StrEnum):
@@ -159,16 +192,15 @@ def by_day(
         raise Invalid.field("from", "bad_days", message)
     days = tuple(first + timedelta(days=place) for place in range((last - first).days + 1))
     totals = _running_total(names.changes)
-    begins, ends = begin_of_day(first), end_of_day(last)
-    signatures, letters = _hours(session, campaign.id, begins, ends)
+    signatures, letters = _days(session, campaign.id, days)
     return DailyHistory(
         days=days,
         # What happens at midnight belongs to the day that begins.
         signatories=tuple(
             _total_at(totals, min(end_of_day(day) - timedelta.resolution, now)) for day in days
         ),
-        signatures_a_day=_sums(days, signatures),
-        letters_a_day=_sums(days, letters),
+        signatures_a_day=signatures,
+        letters_a_day=letters,
     )
 
 
@@ -211,32 +243,31 @@ def _at_their_ends(hours: Iterable[tuple[datetime, int]], now: datetime) -> list
     return [Change(min(hour + an_hour, now), step) for hour, step in hours]
 
 
-def _hours(
-    session: Session,
-    campaign_id: UUID,
-    begins: datetime | None = None,
-    ends: datetime | None = None,
-) -> tuple[_Steps, _Steps]:
+def _hours(session: Session, campaign_id: UUID) -> tuple[_Steps, _Steps]:
     """Returns the hours that changed the numbers of signatures and of letters, and by how much.
 
-    `begins` is included, `ends` is not. Both come in one statement.
+    Both come in one statement.
     """
-    rows = sa.union_all(_SIGNATURE_HOURS, _LETTER_HOURS).subquery("hours")
-    statement = sa.select(rows)
-    if begins is not None and ends is not None:
-        statement = statement.where(rows.c.hour >= begins, rows.c.hour < ends)
-    found = session.connection().execute(statement, {"campaign_id": campaign_id}).all()
+    found = session.connection().execute(_HOURS, {"campaign_id": campaign_id}).all()
     signatures = [(hour, int(step)) for is_letter, hour, step in found if not is_letter]
     letters = [(hour, int(step)) for is_letter, hour, step in found if is_letter]
     return signatures, letters
 
 
-def _sums(days: tuple[date, ...], steps: Iterable[tuple[datetime, int]]) -> tuple[int, ...]:
-    """Adds up what happened on each of the days."""
-    sums = dict.fromkeys(days, 0)
-    for at, step in steps:
-        sums[today(at)] += step
-    return tuple(sums.values())
+def _days(
+    session: Session, campaign_id: UUID, days: Sequence[date]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Returns the signatures and the letters of each of these days in London, in one statement."""
+    signatures, letters = dict.fromkeys(days, 0), dict.fromkeys(days, 0)
+    values = {
+        "campaign_id": campaign_id,
+        "begins": begin_of_day(days[0]),
+        "ends": end_of_day(days[-1]),
+    }
+    for is_letter, utc_day, is_last, step in session.connection().execute(_DAYS, values):
+        day = today(datetime.combine(utc_day, time(_LAST_HOUR), UTC)) if is_last else utc_day
+        (letters if is_letter else signatures)[day] += int(step)
+    return tuple(signatures.values()), tuple(letters.values())
 
 
 def _running_total(changes: Iterable[Change]) -> _RunningTotal:
