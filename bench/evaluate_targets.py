@@ -171,7 +171,7 @@ def with_made_up_signatures(case: Case, seed: int) -> Scores:
     """Scores with random numbers of signatures: log-normal, about 50 per seat."""
     chance = random.Random(seed)
     sitting = [
-        replace(facts, signatures=round(chance.lognormvariate(3.5, 0.9))) for facts in case.sitting
+        facts._replace(signatures=round(chance.lognormvariate(3.5, 0.9))) for facts in case.sitting
     ]
     return scores_of(case, Weights(), sitting)
 

@@ -59,6 +59,7 @@ from models.organisation import (
     PrivacyNotice,
 )
 from models.outbox import MessageKind, MessageState, OutboxMessage
+from models.parliament_version import ParliamentVersion
 from models.partner import Partner
 from models.petition import Petition, PetitionHour, PetitionState, PetitionTally
 from models.relay import DeadAddress, Relay
@@ -147,6 +148,7 @@ __all__ = [
     "OutboxMessage",
     "OverrideKind",
     "ParliamentSession",
+    "ParliamentVersion",
     "Partner",
     "Petition",
     "PetitionHour",

@@ -3,7 +3,7 @@
 from api.schemas.fields import Answer
 from models import Constituency, Member
 from models.postcode import PostcodeStatus
-from services.tallies.seat_rows import SeatConstituency, SeatMember
+from services.parliament.seat_snapshots import SeatConstituency, SeatMember
 
 
 class ConstituencyAnswer(Answer):

@@ -28,6 +28,8 @@ DatabaseError = SQLAlchemyError
 UNAVAILABLE = (sa.exc.OperationalError, sa.exc.TimeoutError)
 BUSY_TIMEOUT_MS = 30_000
 READERS = 8
+KEPT = "kept"
+"""The key of `Session.info` with what reading sessions of a process keep for later ones."""
 _ALEMBIC_VERSION = sa.table("alembic_version", sa.column("version_num"))
 _TRY_LOCKS = "SELECT n, pg_try_advisory_xact_lock(n) FROM unnest(%s::bigint[]) AS n"
 
@@ -51,6 +53,7 @@ class Database:
         # Versions of public data, as far as this process changes it: of all public data, and of
         # all but counts.
         self._version = self._version_but_counts = 0
+        self._kept: dict[str, Any] = {}
         if self.is_sqlite:
             # SQLite gives its journals the mode of the database, which must have it first.
             embedded.make_private(url)
@@ -83,6 +86,10 @@ class Database:
             self._version += 1
             self._version_but_counts += not is_count
 
+    def forget(self) -> None:
+        """Drops what reading sessions keep for later ones."""
+        self._kept.clear()
+
     def read_version(self) -> int:
         """Returns a number that changes whenever this process commits a change of public data."""
         return self._version
@@ -105,7 +112,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Opens a session that sees one state of the database and must not write."""
-        with Session(self._reader, expire_on_commit=False) as session:
+        with Session(self._reader, expire_on_commit=False, info={KEPT: self._kept}) as session:
             yield session
 
     @contextmanager

@@ -70,10 +70,16 @@ def arranged(seats: Iterable[Centroid], stored: Mapping[str, Cell], credit: str)
 
 def neighbours(cells: Mapping[str, Cell]) -> Mapping[str, frozenset[str]]:
     """Returns the seats whose cells touch a seat's own, by GSS code."""
-    seats = {cell: code for code, cell in cells.items()}
+    return _neighbours(tuple(cells.items()))
+
+
+@lru_cache(maxsize=4)
+def _neighbours(cells: tuple[tuple[str, Cell], ...]) -> Mapping[str, frozenset[str]]:
+    """Every page of an MP needs them, and a map hardly ever changes."""
+    seats = {cell: code for code, cell in cells}
     return {
         code: frozenset(seats[near] for near in hex_grid.around(cell) if near in seats)
-        for code, cell in cells.items()
+        for code, cell in cells
     }
 
 

@@ -1,8 +1,11 @@
 """Parties that sit as one: figures, filters and letters treat them as one."""
 
+from functools import lru_cache
+
 _GROUPS = {"Labour (Co-op)": "Labour", "Labour/Co-op": "Labour", "Labour Co-op": "Labour"}
 
 
+@lru_cache(maxsize=1000)  # for each of 650 seats, several times a page
 def group(party: str) -> str:
     """Returns the party in whose group this party sits: 'Labour (Co-op)' -> 'Labour'.
 

@@ -3,10 +3,9 @@
 `notes` here are overrides (`services/parliament/member_overrides.py`).
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,7 +21,8 @@ from models import (
     OverrideKind,
 )
 from models.base import table_of
-from services.parliament import member_overrides
+from services.parliament import member_overrides, seat_snapshots
+from services.parliament.seat_snapshots import HeldSeat, SeatConstituency, SeatMember
 from services.parliament.standing import (
     NOT_SIGNED,
     Eligibility,
@@ -44,14 +44,13 @@ _VACANT_SEATS = sa.select(_seat_table.c.code).where(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(NamedTuple):
     """A constituency, its member (None: vacant), their offices, and an organisation's overrides."""
 
-    constituency: Constituency
-    member: Member | None
+    constituency: SeatConstituency
+    member: SeatMember | None
     offices: frozenset[OfficeKind] = frozenset()
-    notes: tuple[MemberOverride, ...] = ()
+    notes: Sequence[MemberOverride] = ()
 
     @property
     def refuses(self) -> bool:
@@ -83,13 +82,16 @@ def all_seats(
     campaign_id: UUID | None = None,
     codes: Collection[str] | None = None,
 ) -> list[Seat]:
-    """Returns every seat in order of name, or those with `codes`, in three statements either way.
+    """Returns every seat in order of name, or those with `codes`, in at most three statements.
 
     The overrides are those of `organisation_id` for all its campaigns and for `campaign_id`.
     """
-    seats = _seats_and_members(session, today, codes)
-    ids = [member.id for _, member in seats if member]
-    offices = _offices(session, today, ids)
+    if codes is None:
+        held: Sequence[HeldSeat] = seat_snapshots.of_day(session, today).seats
+        ids = None
+    else:
+        held = seat_snapshots.with_codes(session, today, codes)
+        ids = [seat.member.id for seat in held if seat.member]
     notes = member_overrides.in_force(
         session,
         organisation_id=organisation_id,
@@ -97,11 +99,18 @@ def all_seats(
         member_ids=ids,
         today=today,
     )
+    return with_notes(held, notes)
+
+
+def with_notes(
+    held: Iterable[HeldSeat], notes: Mapping[int, Sequence[MemberOverride]]
+) -> list[Seat]:
+    """Returns seats with an organisation's overrides, which are by member."""
     return [
-        _seat(constituency, member, offices.get(member.id, set()), notes.get(member.id, []))
-        if member
-        else Seat(constituency, None)
-        for constituency, member in seats
+        Seat(constituency, member, held_or_noted(offices, noted), noted)
+        if member and (noted := notes.get(member.id))
+        else Seat(constituency, member, offices)
+        for constituency, member, offices in held
     ]
 
 
@@ -148,42 +157,6 @@ def seat_eligibility(seat: Seat, standing: Standing) -> Eligibility:
         refuses=seat.refuses,
         standing=standing,
     )
-
-
-def _seats_and_members(
-    session: Session, today: date, codes: Collection[str] | None
-) -> list[tuple[Constituency, Member | None]]:
-    open_membership = sa.and_(
-        col(Membership.constituency_code) == Constituency.code, *_is_valid_on(Membership, today)
-    )
-    statement = (
-        select(Constituency, Member)
-        .outerjoin(Membership, open_membership)
-        .outerjoin(Member, col(Member.id) == Membership.member_id)
-        .order_by(col(Constituency.name))
-    )
-    if codes is not None:
-        statement = statement.where(col(Constituency.code).in_(codes))
-    return [(constituency, member) for constituency, member in session.exec(statement)]
-
-
-def _offices(session: Session, today: date, ids: Iterable[int]) -> dict[int, set[OfficeKind]]:
-    statement = select(Office).where(
-        col(Office.member_id).in_(list(ids)), *_is_valid_on(Office, today)
-    )
-    offices: defaultdict[int, set[OfficeKind]] = defaultdict(set)
-    for office in session.exec(statement):
-        offices[office.member_id].add(office.kind)
-    return offices
-
-
-def _seat(
-    constituency: Constituency,
-    member: Member,
-    offices: set[OfficeKind],
-    notes: list[MemberOverride],
-) -> Seat:
-    return Seat(constituency, member, held_or_noted(offices, notes), tuple(notes))
 
 
 def _is_valid_on(

@@ -10,9 +10,7 @@ from sqlmodel import Session, col, select
 from models import (
     Campaign,
     CampaignStatus,
-    Constituency,
     Keyring,
-    Member,
     Membership,
     MessageKind,
     OutboxMessage,
@@ -29,6 +27,7 @@ from services.mail import outbox
 from services.mail.outbox import NewMessage
 from services.mail.recipients import recipient_of
 from services.parliament import seats
+from services.parliament.seat_snapshots import SeatConstituency, SeatMember
 from services.supporters import supporters
 
 BATCH = 500
@@ -41,13 +40,17 @@ _signature = table_of(Signature)
 _supporter = table_of(Supporter)
 
 
-def can_watch(campaign: Campaign, constituency: Constituency | None, member: Member | None) -> bool:
+def can_watch(
+    campaign: Campaign,
+    constituency: SeatConstituency | None,
+    member: SeatMember | None,
+) -> bool:
     """Returns whether a seat can be watched: it is known and vacant, and the campaign is open."""
     is_vacant = constituency is not None and member is None
     return is_vacant and campaign.status is CampaignStatus.OPEN
 
 
-def add(session: Session, signature: Signature, *, now: datetime) -> Constituency:
+def add(session: Session, signature: Signature, *, now: datetime) -> SeatConstituency:
     """Watch the seat of a signature: its signer gets one email when it has a member again.
 
     A second call changes nothing. The caller must have locked the signature, so that it is not
@@ -138,7 +141,7 @@ def signature_of(session: Session, watch: SeatWatch) -> Signature | None:
     return session.exec(statement).first()
 
 
-def _vacant_seat(session: Session, code: str, now: datetime) -> Constituency:
+def _vacant_seat(session: Session, code: str, now: datetime) -> SeatConstituency:
     seat = seats.seat_of(session, code, today=now.date())
     if seat is None:
         message = "We do not know your constituency, so we cannot tell when it has an MP."

@@ -59,8 +59,7 @@ def _row(row: TallyRow) -> TallyRow:
     counts = (row.signatures, row.letters_sent, row.letters_opened)
     if not any(0 < count < FEWEST for count in counts):
         return row
-    return replace(
-        row,
+    return row._replace(
         signatures=_public(row.signatures),
         letters_sent=_public(row.letters_sent),
         letters_opened=_public(row.letters_opened),

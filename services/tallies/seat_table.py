@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -30,6 +30,8 @@ from services.campaigns.member_replies import VerifiedReply
 from services.errors import Invalid
 from services.parliament import parties, seats
 from services.parliament.hex_grid import Cell
+from services.parliament.seat_snapshots import SeatConstituency, SeatMember
+from services.parliament.seats import Seat
 from services.parliament.standing import (
     NOT_SIGNED,
     Eligibility,
@@ -40,7 +42,6 @@ from services.parliament.standing import (
     eligibility_of,
 )
 from services.tallies import counts, seat_rows
-from services.tallies.seat_rows import SeatConstituency, SeatMember, SeatRow
 
 # Built once: building them costs more than running them.
 _CAMPAIGN: sa.BindParameter[UUID] = sa.bindparam("campaign_id", type_=sa.Uuid)
@@ -75,8 +76,7 @@ LinkedMotion = tuple[Motion | None, str | None]
 """A campaign's current motion, and the name of its session of Parliament."""
 
 
-@dataclass(frozen=True, slots=True)
-class TallyRow:
+class TallyRow(NamedTuple):
     """One seat of a tally. `role` and `signed_on` are set only where the member has signed.
 
     `signed_earlier` is True where the member's name is on an earlier motion of the campaign, such
@@ -218,17 +218,18 @@ def of_campaign(
     `linked` is its motion, where that has been read already.
     """
     motion, parliament_session = linked or _motion(session, campaign.id)
-    positions, earlier = seat_rows.names(session, campaign.id)
+    positions, earlier, version = seat_rows.names(session, campaign.id)
     signatures, letters = _counts(session, campaign.id, motion.id if motion else None)
     found = seat_rows.all_seats(
         session,
         today=now.date(),
         organisation_id=campaign.organisation_id,
         campaign_id=campaign.id,
+        version=version,
     )
     replies = member_replies.latest_verified(session, campaign.id)
     rows = tuple(
-        _row(seat, positions, signatures, letters, earlier, replies) for seat in found.rows
+        [_row(seat, positions, signatures, letters, earlier, replies) for seat in found.rows]
     )
     standings = [position.standing for position in positions.values()]
     confirmed, overseas = sum(signatures.values()), signatures.get(OVERSEAS, 0)
@@ -303,7 +304,7 @@ def _counts(
 
 
 def _row(
-    seat: SeatRow,
+    seat: Seat,
     positions: dict[int, Position],
     signatures: dict[str, int],
     letters: dict[str, tuple[int, int]],
@@ -315,21 +316,22 @@ def _row(
     position = positions.get(member_id, NOT_SIGNED)
     sent, opened = letters.get(constituency.code, (0, 0))
     reply = replies.get(member_id)
-    return TallyRow(
-        constituency=constituency,
-        member=member,
+    eligibility = eligibility_of(
+        party=member.party if member else None,
+        offices=offices,
+        refuses=bool(notes) and seats.is_refusal_noted(notes),
         standing=position.standing,
-        role=position.role,
-        signed_on=position.signed_on,
-        eligibility=eligibility_of(
-            party=member.party if member else None,
-            offices=offices,
-            refuses=bool(notes) and seats.is_refusal_noted(notes),
-            standing=position.standing,
-        ),
-        signatures=signatures.get(constituency.code, 0),
-        letters_sent=sent,
-        letters_opened=opened,
+    )
+    return TallyRow(
+        constituency,
+        member,
+        position.standing,
+        position.role,
+        position.signed_on,
+        eligibility,
+        signatures.get(constituency.code, 0),
+        sent,
+        opened,
         signed_earlier=member_id in earlier,
         said=member_replies.stated_intent(reply, notes) if reply or notes else None,
         reply=reply,

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import prod, sqrt
+from typing import NamedTuple
 
 from services.parliament.standing import Standing, StatedIntent
 
@@ -42,8 +43,7 @@ class Weights:
     letters: float = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class MemberFacts:
+class MemberFacts(NamedTuple):
     """What we know of one sitting member. `can_sign` is True for those who have signed, too."""
 
     member_id: int
@@ -87,8 +87,7 @@ class OtherMotion:
     is_earlier: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A member to ask, with the score and what it is based on.
 
     `colleagues` counts the others of the party who can sign, and `colleagues_signed` those of them

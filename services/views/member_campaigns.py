@@ -6,9 +6,10 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from models import Campaign, CampaignMotion, CampaignStatus, Member, Motion, MotionSignatory
+from models import Campaign, CampaignMotion, CampaignStatus, Motion, MotionSignatory
 from services.errors import NotFound
 from services.parliament import seats
+from services.parliament.seat_snapshots import SeatMember
 from services.parliament.seats import Seat
 from services.parliament.standing import Position, position_of
 
@@ -61,7 +62,7 @@ def of_seat(session: Session, code: str, *, now: datetime) -> SeatCampaigns:
 
 
 def _positions(
-    session: Session, member: Member | None, motion_ids: list[int]
+    session: Session, member: SeatMember | None, motion_ids: list[int]
 ) -> dict[int, Position]:
     if member is None:
         return {}

@@ -26,6 +26,7 @@ from services.campaigns import member_replies
 from services.campaigns.member_replies import ReplyView, VerifiedReply
 from services.errors import NotFound
 from services.parliament import seats
+from services.parliament.seat_snapshots import SeatConstituency
 from services.parliament.standing import Eligibility, Position, Standing, position_of
 
 
@@ -58,7 +59,7 @@ class MemberView:
     """
 
     member: Member
-    constituency: Constituency | None
+    constituency: Constituency | SeatConstituency | None
     eligibility: Eligibility | None
     memberships: tuple[tuple[Membership, Constituency], ...]
     offices: tuple[tuple[Office, bool], ...]

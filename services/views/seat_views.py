@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from models import Campaign, Constituency, Keyring, Member, Motion, Petition
+from models import Campaign, Keyring, Motion, Petition
 from services.campaigns import campaigns, petitions
 from services.letters.drafting import drafts, situations
 from services.letters.drafting.drafts import Draft
@@ -19,6 +19,7 @@ from services.letters.drafting.situations import Situation
 from services.organisations import faces, organisations
 from services.organisations.faces import Face
 from services.parliament import motions, seats
+from services.parliament.seat_snapshots import SeatConstituency, SeatMember
 from services.parliament.standing import Standing
 from services.supporters import seat_watches
 
@@ -31,8 +32,8 @@ class SeatView:
     vacant seat. `motion` is None where the campaign has none.
     """
 
-    constituency: Constituency | None
-    member: Member | None
+    constituency: SeatConstituency | None
+    member: SeatMember | None
     motion: Motion | None
     is_signed_by_member: bool
 

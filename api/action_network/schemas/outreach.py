@@ -14,6 +14,7 @@ from models import Member
 from services.errors import Invalid
 from services.letters.intake import NewLetter
 from services.letters.letter_pages import LetterView
+from services.parliament.seat_snapshots import SeatMember
 
 Json = dict[str, Any]
 _ADDRESS = "person.postal_addresses"
@@ -73,7 +74,11 @@ def outreach_answer(places: Places, view: LetterView, address_id: UUID | None) -
 
 
 def submitted_answer(
-    places: Places, letter_id: UUID, campaign_id: UUID, member: Member | None, sent: NewLetter
+    places: Places,
+    letter_id: UUID,
+    campaign_id: UUID,
+    member: Member | SeatMember | None,
+    sent: NewLetter,
 ) -> Json:
     """Returns the input as the answer, which is the same for a writer's second letter."""
     return _answer(places, letter_id, campaign_id, member) | {
@@ -83,7 +88,9 @@ def submitted_answer(
     }
 
 
-def _answer(places: Places, letter_id: UUID, campaign_id: UUID, member: Member | None) -> Json:
+def _answer(
+    places: Places, letter_id: UUID, campaign_id: UUID, member: Member | SeatMember | None
+) -> Json:
     public_id = places.hide(Veil.OUTREACH, letter_id)
     campaign = places.link("advocacy_campaigns", campaign_id)
     return {
@@ -99,6 +106,6 @@ def _answer(places: Places, letter_id: UUID, campaign_id: UUID, member: Member |
     }
 
 
-def _target(member: Member) -> Json:
+def _target(member: Member | SeatMember) -> Json:
     given, family = split_name(member.name)
     return {"title": "MP", "given_name": given, "family_name": family}

@@ -15,7 +15,6 @@ from models import (
     Keyring,
     Letter,
     LetterAct,
-    Member,
     Motion,
     MotionStatus,
 )
@@ -28,6 +27,7 @@ from services.letters.kinds import variants
 from services.letters.kinds.conditions import Variant, choose
 from services.mail import dead_addresses
 from services.parliament import motions, seats
+from services.parliament.seat_snapshots import SeatMember
 from services.parliament.seats import Seat
 from services.parliament.standing import Eligibility, Position, Standing
 
@@ -65,7 +65,7 @@ class Situation:
     reason: str | None
 
     @property
-    def member(self) -> Member | None:
+    def member(self) -> SeatMember | None:
         """The recipient; None if the seat is vacant."""
         return self.seat.member
 

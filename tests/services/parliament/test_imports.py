@@ -159,7 +159,7 @@ def test_constituencies_come_with_their_facts(empty_lobby: Lobby, write: Write) 
     with empty_lobby.database.write() as session:
         assert constituencies.import_csv(session, write([welsh, seat_row(EDINBURGH)])) == 2
     constituency = seat(empty_lobby, CARDIFF).constituency
-    assert constituency.model_dump() == {
+    assert constituency._asdict() == {
         "code": CARDIFF,
         "name": "Cardiff South and Penarth",
         "name_welsh": "De Caerdydd a Phenarth",

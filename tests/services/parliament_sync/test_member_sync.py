@@ -165,7 +165,7 @@ def test_members_take_their_seats(with_seats: Lobby, sync: Sync) -> None:
     assert spans(with_seats, ANNA) == [(1, ELECTED, None)]
     member = seat(with_seats, ANNA).member
     assert member is not None
-    assert member.model_dump() == {
+    assert member._asdict() == {
         "id": 1,
         "name": "Member 1",
         "party": "Labour",

@@ -334,6 +334,7 @@ def test_a_draft_and_an_unknown_campaign_have_no_summary(client: TestClient, lob
 def test_reading_takes_a_fixed_number_of_statements_and_never_scans_signatures(
     client: TestClient, lobby: Lobby, path: str
 ) -> None:
+    client.get(TALLY + path)  # now the seats are in memory
     with statements(lobby) as before:
         client.get(TALLY + path)
     note(lobby, EDINBURGH, OverrideKind.SAYS_WILL_SIGN, date(2026, 6, 29))

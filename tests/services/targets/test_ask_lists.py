@@ -10,8 +10,8 @@ from models import QuickAnswerKind, ReplyKind
 from services.campaigns import member_replies
 from services.campaigns.member_replies import VerifiedReply
 from services.campaigns.team_records import Answer
+from services.parliament.seat_snapshots import SeatConstituency, SeatMember
 from services.parliament.standing import Eligibility, Standing
-from services.tallies.seat_rows import SeatConstituency, SeatMember
 from services.tallies.seat_table import TallyRow
 from services.targets import ask_lists, desk_reasons
 from services.targets.ask_lists import AskList, Said
@@ -120,7 +120,7 @@ def around(**changes: Any) -> Surroundings:
 
 
 def target(**changes: Any) -> Target:
-    return replace(TARGET, **changes)
+    return TARGET._replace(**changes)
 
 
 def texts(

@@ -1,7 +1,6 @@
 """Tests what the map of a campaign shows: a mark for each seat, and a key that counts them."""
 
 from collections import Counter
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -101,8 +100,7 @@ def test_a_public_map_tells_nothing_of_numbers_under_five(tally: Tally, by: MapB
         assert (tile.mark is Mark.FEW) == (campaign_maps.count_of(row, by) < 5)
     other = tally_of(
         [
-            replace(
-                row,
+            row._replace(
                 signatures=row.signatures if row.signatures >= 5 else 4 - row.signatures,
                 letters_sent=row.letters_sent if row.letters_sent >= 5 else 4 - row.letters_sent,
             )

@@ -31,6 +31,7 @@ class ReusedDatabase(Database):
         if idle:
             vars(self).update(vars(idle.pop()), url=url, _is_open=True)
             self._version = self._version_but_counts = 0
+            self._kept = {}
             self._place[0] = url
         else:
             super().__init__(url)

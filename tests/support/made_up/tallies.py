@@ -5,8 +5,8 @@ from datetime import date, datetime
 from hypothesis import strategies as st
 
 from models import Motion, MotionStatus
+from services.parliament.seat_snapshots import SeatConstituency, SeatMember
 from services.parliament.standing import Eligibility, Role, Standing, StatedIntent
-from services.tallies.seat_rows import SeatConstituency, SeatMember
 from services.tallies.seat_table import Tally, TallyRow
 from tests.support.common import START
 

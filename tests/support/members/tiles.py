@@ -15,7 +15,11 @@ def map_of(lobby: Lobby) -> Tiles:
     """Returns the place of each seat, and the credit."""
     with lobby.database.read() as session:
         found = seat_rows.all_seats(
-            session, today=lobby.clock().date(), organisation_id=NOBODY, campaign_id=NOBODY
+            session,
+            today=lobby.clock().date(),
+            organisation_id=NOBODY,
+            campaign_id=NOBODY,
+            version=None,
         )
     seats = (row.constituency for row in found.rows)
     centroids = (

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from api.answers.state import state_of
 from api.http.dependencies import TheLobby
-from models import CampaignStatus, Constituency, Member, MotionStatus, Signature, SignatureState
+from models import CampaignStatus, MotionStatus, Signature, SignatureState
 from models.constituency import OVERSEAS
 from services.assembly import Lobby
 from services.campaigns import petitions
@@ -21,6 +21,7 @@ from services.common.tokens import Purpose
 from services.errors import Gone
 from services.letters import letter_drafts, letter_links
 from services.letters.drafting.situations import Situation
+from services.parliament.seat_snapshots import SeatConstituency, SeatMember
 from services.parliament.standing import Standing
 from services.signatures import signature_states
 from services.supporters import seat_watches
@@ -51,8 +52,8 @@ class SeatCard:
     Its values are those of `situations.REASONS`, `overseas` and `unknown`.
     """
 
-    constituency: Constituency | None
-    member: Member | None
+    constituency: SeatConstituency | None
+    member: SeatMember | None
     situation: Situation | None
     stand: Stand | None
     reason: str | None

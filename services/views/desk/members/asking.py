@@ -16,8 +16,8 @@ from services.campaigns import team_records
 from services.campaigns.team_records import TeamKnowledge
 from services.common import times
 from services.parliament import contacts
+from services.parliament.seat_snapshots import SeatMember
 from services.tallies import recent_letters, seat_table
-from services.tallies.seat_rows import SeatMember
 from services.tallies.seat_table import Tally, TallyRow
 from services.targets import ask_lists, desk_reasons, targets
 from services.targets.ask_lists import AskList, Said

@@ -6,6 +6,7 @@ No queries. Viewers know what the public knows; editors and owners also what off
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from models import OverrideKind, QuickAnswerKind, ReplyKind
 from services.campaigns.team_records import Answer
@@ -47,8 +48,7 @@ class Heard:
     is_private: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class MpRow:
+class MpRow(NamedTuple):
     """A seat of the tally, with what its MP has done, and what was heard of them last.
 
     With `is_told` the team alone knows the stance: the public was told nothing or the contrary.
@@ -85,6 +85,8 @@ def public_stance(row: TallyRow) -> Stance:
 
 def _heard(row: TallyRow, newest: Answer | None) -> Heard | None:
     """Returns the newest; of one day the team's answer, and then the organisers' statement."""
+    if newest is None and row.note is None and row.reply is None:  # nearly always
+        return None
     found = []
     if newest:
         found.append(Heard(newest.kind, times.today(newest.recorded_at), is_private=True))
