@@ -115,6 +115,15 @@ class Letter(SQLModel, table=True):
             "member_id",
             "motion_id",
         ),
+        # For the newest letters of a campaign, and for those from one seat.
+        sa.Index("ix_letter_campaign_id_id", "campaign_id", "id"),
+        sa.Index(
+            "ix_letter_campaign_id_constituency_code_state_sent_at",
+            "campaign_id",
+            "constituency_code",
+            "state",
+            "sent_at",
+        ),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)

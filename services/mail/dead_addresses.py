@@ -120,15 +120,20 @@ def of_members(session: Session, *, keyring: Keyring) -> list[AddressToCheck]:
 
 def of_campaign(session: Session, campaign: Campaign, *, keyring: Keyring) -> list[AddressToCheck]:
     """Returns those of them that letters of a campaign did not reach."""
+    dead = of_members(session, keyring=keyring)
+    if not dead:
+        return []
     stopped = sa.or_(
         col(Letter.state) == LetterState.REJECTED,
         sa.and_(col(Letter.state) == LetterState.HELD, col(Letter.reason) == REASON),
     )
-    statement = select(Letter.member_id).where(Letter.campaign_id == campaign.id, stopped)
+    statement = select(Letter.member_id).where(
+        Letter.campaign_id == campaign.id,
+        col(Letter.member_id).in_([entry.member.id for entry in dead]),
+        stopped,
+    )
     member_ids = set(session.exec(statement.distinct()))
-    return [
-        entry for entry in of_members(session, keyring=keyring) if entry.member.id in member_ids
-    ]
+    return [entry for entry in dead if entry.member.id in member_ids]
 
 
 def count_of_supporters(session: Session) -> int:
