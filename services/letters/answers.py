@@ -36,6 +36,7 @@ from services.letters import letter_states
 from services.mail import outbox
 from services.mail.outbox import NewMessage
 from services.mail.recipients import recipient_of
+from services.traffic.minute_cache import Counted, MinuteCache
 from services.webhooks import events
 
 ASKED_AFTER = timedelta(days=14)
@@ -194,6 +195,16 @@ def of_campaign(session: Session, campaign: Campaign) -> list[MemberAnswers]:
         for member_id, name, party, *sums in session.connection().execute(statement)
     ]
     return sorted(rows, key=lambda row: (-row.sums.sent, row.name, row.id))
+
+
+def recent(
+    session: Session, campaign: Campaign, *, counts: MinuteCache
+) -> Counted[list[MemberAnswers]]:
+    """Returns the same as `of_campaign`, as counted within the last minute.
+
+    It reads every letter: with 20,000 that takes longer than a page may.
+    """
+    return counts.get(("answers", campaign.id), lambda: of_campaign(session, campaign))
 
 
 def total(rows: Iterable[MemberAnswers]) -> AnswerSums:

@@ -21,6 +21,7 @@ from models import Partner, Petition, Signature, SignatureState, Supporter
 from models.base import table_of
 from services.signatures import signature_states
 from services.supporters import partner_consents
+from services.traffic.minute_cache import Counted, MinuteCache
 
 MOST_DAYS, MOST_SOURCES = 366, 50
 MOST_COUNTED = 10_000
@@ -131,6 +132,25 @@ def of_partner(
     return [
         _summary(slug, states[slug], sources.get(slug, []), by_day.get(slug, [])) for slug in states
     ]
+
+
+def recent(
+    session: Session, partner: Partner, *, days: int, counts: MinuteCache, now: datetime
+) -> Counted[list[PartnerSummary]]:
+    """Returns what `of_partner` does for the organisation, as counted within the last minute."""
+
+    def count() -> list[PartnerSummary]:
+        return of_partner(session, partner, is_own=False, days=days, now=now)
+
+    return counts.get(("partner", partner.id, days), count)
+
+
+def recent_counts(
+    session: Session, organisation_id: UUID, *, counts: MinuteCache
+) -> Counted[dict[UUID, int]]:
+    """Returns the same as `count_by_partner`, as counted within the last minute."""
+    key = ("partners", organisation_id)
+    return counts.get(key, lambda: count_by_partner(session, organisation_id))
 
 
 def count_by_partner(session: Session, organisation_id: UUID) -> dict[UUID, int]:

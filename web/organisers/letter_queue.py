@@ -21,12 +21,14 @@ from services.letters import answers, campaign_changes, letter_queue, queue_over
 from services.letters.letter_queue import QueuedLetter
 from services.letters.queue_overview import LetterGroup
 from services.mail import dead_addresses
-from web.base import forms
+from web.base import forms, page_numbers
 from web.base.desk import Desk, EditorDesk, OwnerDesk
+from web.base.page_numbers import PageOnly
 from web.base.rendering import see_other
 
 QUEUE = "/organiser/campaigns/{slug}/letters"
 LETTERS_PER_PAGE = 25
+MPS_PER_PAGE = 50
 # The highest value of each field.
 HIGHEST_VALUES = {
     "letters_per_hour": 1_000_000,
@@ -212,17 +214,29 @@ def settle(
 
 
 @router.get(f"{QUEUE}/answers")
-def show_answers(slug: Slug, desk: EditorDesk, session: ReadSession) -> Response:
+def show_answers(
+    slug: Slug, desk: EditorDesk, lobby: TheLobby, session: ReadSession, page: str = ""
+) -> Response:
     """Shows how many letters each MP replied to, as the writers reported; never who wrote."""
     campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
-    rows = answers.of_campaign(session, campaign)
-    total = answers.total(rows)
+    counted = answers.recent(session, campaign, counts=lobby.minute_counts)
+    rows = counted.value
+    pages = max(1, -(-len(rows) // MPS_PER_PAGE))
+    query = PageOnly.read(page)
+    number = min(query.page, pages)
+    first = (number - 1) * MPS_PER_PAGE
     return desk.page(
         "organisers/answers.html",
         session,
         campaign=campaign,
-        rows=rows,
-        total=total,
+        rows=rows[first : first + MPS_PER_PAGE],
+        total=answers.total(rows),
+        mps=len(rows),
+        first=first + 1,
+        query=query,
+        page_number=number,
+        pages=page_numbers.pages_near(number, pages),
+        counted_at=counted.at,
     )
 
 

@@ -69,18 +69,20 @@ class ListedPartner:
 
 
 @router.get(LIST)
-def list_partners(desk: OwnerDesk, session: ReadSession, now: Now, done: Done = "") -> Response:
+def list_partners(
+    desk: OwnerDesk, lobby: TheLobby, session: ReadSession, now: Now, done: Done = ""
+) -> Response:
     """Lists the partners with their live keys, and the organisation's own keys.
 
     The number of statements does not depend on the number of partners.
     """
     organisation_id = desk.organisation_id
     keys = key_views.live(session, organisation_id, now=now)
-    counts = by_partner.count_by_partner(session, organisation_id)
+    counted = by_partner.recent_counts(session, organisation_id, counts=lobby.minute_counts)
     listed = [
         ListedPartner(
             partner=partner,
-            confirmed=counts[partner.id],
+            confirmed=counted.value.get(partner.id, 0),
             keys=[view for view in keys if view.key.partner_id == partner.id],
         )
         for partner in partners.of_organisation(session, organisation_id)
@@ -90,6 +92,7 @@ def list_partners(desk: OwnerDesk, session: ReadSession, now: Now, done: Done = 
         session,
         organisation=desk.organisation,
         partners=listed,
+        counted_at=counted.at,
         keys=[view for view in keys if view.key.partner_id is None],
         count_limit=MOST_COUNTED,
         notice=NOTICES.get(done),
@@ -192,7 +195,8 @@ def _page(
     status: int = 200,
 ) -> Response:
     now, organisation_id = lobby.clock(), partner.organisation_id
-    summaries = by_partner.of_partner(session, partner, is_own=False, days=DAYS, now=now)
+    counted = by_partner.recent(session, partner, days=DAYS, counts=lobby.minute_counts, now=now)
+    summaries = counted.value
     return desk.page(
         "organisers/partner.html",
         session,
@@ -202,6 +206,7 @@ def _page(
         petitions=petitions.open_of(session, organisation_id, now=now),
         keys=key_views.live(session, organisation_id, now=now, partner_id=partner.id),
         summaries=summaries,
+        counted_at=counted.at,
         confirmed=_confirmed(summaries),
         days=DAYS,
         base_url=lobby.settings.base_url,

@@ -18,7 +18,6 @@ from models import (
     LetterTally,
     Member,
     Membership,
-    Motion,
     MotionSignatory,
     Office,
     OfficeKind,
@@ -30,6 +29,7 @@ from services.common import times
 from services.parliament import member_overrides
 from services.parliament import parties as party_groups
 from services.parliament.standing import Eligibility, Standing, eligibility_of
+from services.traffic.minute_cache import Counted, MinuteCache
 from services.views.desk import letters_effect
 from services.views.desk.letters_effect import Mp, Share, Summary
 
@@ -100,10 +100,12 @@ class Letters:
     """A campaign's letters about its motion that were sent: how many, and when.
 
     `half_on` is the day in London on which half of them had gone. Both days are None without any.
+    `synced_at` is when Parliament's list of names was read.
     """
 
-    motion: Motion | None
+    motion_id: int | None
     count: int
+    synced_at: datetime | None = None
     first_on: date | None = None
     half_on: date | None = None
 
@@ -145,6 +147,23 @@ class _Sent:
     by_day: int
 
 
+def recent(
+    session: Session,
+    campaign: Campaign,
+    *,
+    day: date | None,
+    party: str,
+    counts: MinuteCache,
+    now: datetime,
+) -> Counted[Effect]:
+    """Returns the same as `of_campaign`, as counted within the last minute.
+
+    It reads every letter: with 20,000 that takes longer than a page may.
+    """
+    key = ("letters effect", campaign.id, day, party)
+    return counts.get(key, lambda: of_campaign(session, campaign, day=day, party=party, now=now))
+
+
 def of_campaign(
     session: Session, campaign: Campaign, *, day: date | None, party: str, now: datetime
 ) -> Effect:
@@ -154,12 +173,12 @@ def of_campaign(
     letters and many days follow. Without a party that fits it is the one with most MPs to compare.
     """
     letters = letters_of(session, campaign)
-    if letters.motion is None or letters.first_on is None or letters.half_on is None:
+    if letters.motion_id is None or letters.first_on is None or letters.half_on is None:
         return Effect(letters)
     yesterday = times.today(now) - timedelta(days=1)
     fits = day is not None and letters.first_on <= day <= yesterday
     chosen = day if fits and day else min(letters.half_on, yesterday)
-    mps = mps_of(session, campaign, letters.motion.id, chosen)
+    mps = mps_of(session, campaign, letters.motion_id, chosen)
     signed = tuple(letters_effect.since_letters(mps, letters.first_on))
     summary = letters_effect.summary(signed)
     if chosen < letters.first_on:
@@ -183,8 +202,8 @@ def letters_of(session: Session, campaign: Campaign) -> Letters:
         for place in (0, max(0, (count - 1) // 2))
     )
     if first is None or half is None:
-        return Letters(motion, count)
-    return Letters(motion, count, times.today(first), times.today(half))
+        return Letters(motion.id, count, motion.synced_at)
+    return Letters(motion.id, count, motion.synced_at, times.today(first), times.today(half))
 
 
 def mps_of(session: Session, campaign: Campaign, motion_id: int, day: date) -> list[Mp]:

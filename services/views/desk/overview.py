@@ -7,10 +7,10 @@ from sqlmodel import Session
 
 from models import Campaign, CampaignStatus, Motion, MotionStatus
 from services.common import times
+from services.parliament.seat_snapshots import SeatConstituency, SeatMember
 from services.parliament_sync import schedules
 from services.tallies import histories, seat_table
 from services.tallies.histories import DailyHistory
-from services.tallies.seat_rows import SeatConstituency, SeatMember
 from services.tallies.seat_table import Tally
 from services.targets.ask_lists import AskList
 from services.targets.desk_reasons import DeskReason

@@ -28,8 +28,7 @@ from tests.support.members.team import (
 )
 from tests.support.pages import visible
 from tools.statements import sent_by
-from web.base import words
-from web.organisers.members import ask_query
+from web.base import page_numbers, words
 
 ASK = f"/organiser/campaigns/{CAMPAIGN}/ask"
 TODAY = START.date()
@@ -185,9 +184,9 @@ def test_twelve_rows_fill_a_page(editor: DeskClient, lobby: Lobby) -> None:
 
 
 def test_pages_are_linked_with_gaps() -> None:
-    assert ask_query.pages_near(1, 1) == [1]
-    assert ask_query.pages_near(1, 3) == [1, 2, 3]
-    assert ask_query.pages_near(5, 9) == [1, None, 4, 5, 6, None, 9]
+    assert page_numbers.pages_near(1, 1) == [1]
+    assert page_numbers.pages_near(1, 3) == [1, 2, 3]
+    assert page_numbers.pages_near(5, 9) == [1, None, 4, 5, 6, None, 9]
 
 
 def test_without_a_motion_the_page_leads_to_one(editor: DeskClient, lobby: Lobby) -> None:

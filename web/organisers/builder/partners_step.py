@@ -45,9 +45,11 @@ def show_partners(
     """
     with lobby.database.read() as session:
         campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
-        counts = by_partner.count_by_partner(session, desk.organisation_id)
+        counted = by_partner.recent_counts(
+            session, desk.organisation_id, counts=lobby.minute_counts
+        )
         listed = [
-            ListedPartner(partner, counts[partner.id])
+            ListedPartner(partner, counted.value.get(partner.id, 0))
             for partner in partners.of_organisation(session, desk.organisation_id)
         ]
         shown = petitions.of_campaigns(session, [campaign.id], with_drafts=True)[campaign.id]
@@ -60,6 +62,7 @@ def show_partners(
             now=now,
             done=done,
             listed=listed,
+            counted_at=counted.at,
             petitions=shown,
             base_url=lobby.settings.base_url,
             count_limit=MOST_COUNTED,

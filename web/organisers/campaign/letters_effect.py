@@ -8,9 +8,11 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session
 
 from api.http.csv_answers import cacheable_csv
-from api.http.dependencies import Now, ReadSession, Slug
+from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from models import Campaign
+from services.assembly import Lobby
 from services.common import times
+from services.traffic.minute_cache import Counted
 from services.views.desk import letters_effect_rows
 from services.views.desk.letters_effect import FEWEST, Group, Mp, Share
 from services.views.desk.letters_effect_rows import Effect
@@ -45,6 +47,7 @@ router = APIRouter()
 def show_effect(
     slug: Slug,
     desk: ViewerDesk,
+    lobby: TheLobby,
     session: ReadSession,
     now: Now,
     day: Typed = "",
@@ -52,12 +55,14 @@ def show_effect(
 ) -> Response:
     """Shows the comparison from a day and within a party, and each MP who signed."""
     campaign = own.of_page(desk, session, slug)
-    effect = _effect(session, campaign, day, party, now)
+    counted = _effect(session, lobby, campaign, day, party, now)
+    effect = counted.value
     return desk.page(
         "organisers/campaign/letters_effect.html",
         session,
         campaign=campaign,
         effect=effect,
+        counted_at=counted.at,
         rows=[(each, GROUPS[each.group], _bar(each)) for each in effect.shares],
         is_apart=_are_apart(effect.shares),
         party_choices=[(each, each) for each in effect.parties],
@@ -74,6 +79,7 @@ def effect_file(
     slug: Slug,
     request: Request,
     desk: ViewerDesk,
+    lobby: TheLobby,
     session: ReadSession,
     now: Now,
     day: Typed = "",
@@ -81,18 +87,30 @@ def effect_file(
 ) -> Response:
     """Answers with the groups that the page shows."""
     campaign = own.of_page(desk, session, slug)
-    text = share_table(_effect(session, campaign, day, party, now)).csv
-    return cacheable_csv(request, text, name=f"{slug}-letters-effect.csv", is_public=False)
+    effect = _effect(session, lobby, campaign, day, party, now).value
+    return cacheable_csv(
+        request, share_table(effect).csv, name=f"{slug}-letters-effect.csv", is_public=False
+    )
 
 
 @router.get(f"{PATH}/mps.csv")
 def mps_file(
-    slug: Slug, request: Request, desk: ViewerDesk, session: ReadSession, now: Now
+    slug: Slug,
+    request: Request,
+    desk: ViewerDesk,
+    lobby: TheLobby,
+    session: ReadSession,
+    now: Now,
 ) -> Response:
     """Answers with each MP who signed since letters began."""
     campaign = own.of_page(desk, session, slug)
-    text = mp_table(_effect(session, campaign, "", "", now).signed).csv
-    return cacheable_csv(request, text, name=f"{slug}-letters-and-names.csv", is_public=False)
+    effect = _effect(session, lobby, campaign, "", "", now).value
+    return cacheable_csv(
+        request,
+        mp_table(effect.signed).csv,
+        name=f"{slug}-letters-and-names.csv",
+        is_public=False,
+    )
 
 
 def share_table(effect: Effect) -> Table:
@@ -132,9 +150,16 @@ def mp_table(signed: tuple[Mp, ...]) -> Table:
     )
 
 
-def _effect(session: Session, campaign: Campaign, day: str, party: str, now: datetime) -> Effect:
-    return letters_effect_rows.of_campaign(
-        session, campaign, day=_day_of(day), party=party, now=now
+def _effect(
+    session: Session, lobby: Lobby, campaign: Campaign, day: str, party: str, now: datetime
+) -> Counted[Effect]:
+    return letters_effect_rows.recent(
+        session,
+        campaign,
+        day=_day_of(day),
+        party=party,
+        counts=lobby.minute_counts,
+        now=now,
     )
 
 

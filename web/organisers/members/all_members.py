@@ -12,10 +12,11 @@ from services.tallies import tally_exports
 from services.views.desk.members import all_members
 from services.views.desk.members.all_members import AllMembers, LookUp
 from services.views.desk.members.stances import MpRow
+from web.base import page_numbers
 from web.base.desk import ViewerDesk
 from web.base.rendering import see_other
 from web.organisers.campaign import own
-from web.organisers.members import ask_query, mps_query, stance_words
+from web.organisers.members import mps_query, stance_words
 from web.organisers.members.mps_query import MpsQuery
 
 ROWS_PER_PAGE = 50
@@ -90,7 +91,7 @@ def _values(found: AllMembers, query: MpsQuery, postcodes: LookUp) -> dict[str, 
         "first": first + 1,
         "total": len(rows),
         "page_number": number,
-        "pages": ask_query.pages_near(number, pages),
+        "pages": page_numbers.pages_near(number, pages),
         "tabs": _tabs(found, query, postcodes),
         "in_file": _in_file(found, query, postcodes, rows),
         "is_postcode": all_members.seat_at(query.q, postcodes) is not None,

@@ -1,6 +1,6 @@
 """The address of the page 'Who to ask next': its list, filters and page, and what was just done."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -122,17 +122,6 @@ def back_to(slug: str, query: AskQuery, member_id: int, **done: object) -> str:
     address = query.address()
     joined = f"{address}&{extra}" if address else f"?{extra}"
     return f"{PAGE_PATH.format(slug=slug)}{joined}#m{member_id}"
-
-
-def pages_near(page: int, pages: int) -> Sequence[int | None]:
-    """Returns the pages to link: first, last and those beside this one. None is a gap."""
-    near = sorted({1, pages, *range(max(1, page - 1), min(pages, page + 1) + 1)})
-    shown: list[int | None] = []
-    for number in near:
-        if shown and number - (shown[-1] or 0) > 1:
-            shown.append(None)
-        shown.append(number)
-    return shown
 
 
 def _uuid(text: str) -> UUID | None:

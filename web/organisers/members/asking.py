@@ -19,7 +19,7 @@ from services.targets.desk_reasons import DeskReason
 from services.views.desk.members import asking
 from services.views.desk.members.asking import Asking, AskRow, LettersSoFar
 from services.views.desk.members.member_details import MemberDetails, Office
-from web.base import forms
+from web.base import forms, page_numbers
 from web.base.desk import Desk, EditorDesk
 from web.organisers.members import ask_query
 from web.organisers.members.ask_query import AskQuery
@@ -191,7 +191,7 @@ def _list_values(
         "first": first + 1,
         "total": len(rows),
         "page_number": number,
-        "pages": ask_query.pages_near(number, pages),
+        "pages": page_numbers.pages_near(number, pages),
         "options": {
             "party": [(name, name) for name in found.parties()],
             "region": [(name, name) for name in found.regions()],
