@@ -1,16 +1,33 @@
-"""Databases with the demonstration, and many letters or signatures written straight into them."""
+"""Databases with the demonstration, and many letters, signatures or MPs written into them."""
 
-from datetime import datetime
+import json
+import random
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 import worker
-from models import Campaign, Letter, LetterState, MessageKind, MessageState, OutboxMessage
+from models import (
+    Campaign,
+    Constituency,
+    Letter,
+    LetterState,
+    Member,
+    Membership,
+    MessageKind,
+    MessageState,
+    Motion,
+    MotionSignatory,
+    Office,
+    OfficeKind,
+    OutboxMessage,
+)
 from models.base import new_id, table_of
 from services.assembly import Lobby
+from services.common import times
 from services.database import secret_keys
 from services.demonstration import invented_campaign
 from services.mail import outbox
@@ -18,8 +35,14 @@ from services.postcodes import ons_import
 from services.signatures import recording
 from services.signatures.recording import SignatureRequest
 from services.supporters import supporters
+from tools import campaign_rows
+from tools.campaign_rows import Size
 
 AT_ONCE = 1000
+FIRST_MP = 800_000
+"""The id of the first member that `add_mps` adds."""
+_ELECTED_ON = date(2024, 7, 4)
+_NAMES = json.loads((invented_campaign.FOLDER / "names.json").read_text())
 _letter = table_of(Letter)
 _campaign = table_of(Campaign)
 _outbox = table_of(OutboxMessage)
@@ -108,3 +131,85 @@ def _copy(
     session.connection().execute(sa.insert(_letter), rows)
     notes = [outbox.NewMessage(MessageKind.LETTER, row["id"], None) for row in rows]
     outbox.queue(session, notes, now=now)
+
+
+def add_mps(lobby: Lobby, number: int, party: str = "Labour") -> list[int]:
+    """Adds seats with MPs of a party, and returns the ids of the members.
+
+    Every third member of Labour is of 'Labour (Co-op)'.
+    """
+    ids = list(range(FIRST_MP, FIRST_MP + number))
+    with lobby.database.write() as session:
+        session.add_all(
+            Constituency(
+                code=_seat_code(index),
+                name=f"Anytown {index + 1}",
+                nation="England",
+                region="London",
+            )
+            for index in range(number)
+        )
+        session.add_all(
+            Member(
+                id=FIRST_MP + index,
+                name=_mp_name(index),
+                party="Labour (Co-op)" if party == "Labour" and index % 3 == 0 else party,
+            )
+            for index in range(number)
+        )
+        session.flush()
+        session.add_all(
+            Membership(
+                member_id=FIRST_MP + index,
+                constituency_code=_seat_code(index),
+                starts_on=_ELECTED_ON,
+            )
+            for index in range(number)
+        )
+    return ids
+
+
+def sign_motion(lobby: Lobby, member_id: int, at: datetime, *, with_moment: bool = True) -> None:
+    """Puts a member's name onto the demonstration's motion."""
+    with lobby.database.write() as session:
+        session.add(
+            MotionSignatory(
+                id=700_000_000 + member_id,
+                motion_id=session.exec(select(Motion)).one().id,
+                member_id=member_id,
+                signed_on=times.today(at),
+                signed_at=at if with_moment else None,
+                first_seen_at=at + timedelta(hours=1),
+            )
+        )
+
+
+def add_mps_and_letters(lobby: Lobby, number: int = 100) -> list[int]:
+    """Adds MPs, letters of 40 days, and names between and after them; four MPs are ministers."""
+    added = add_mps(lobby, number)
+    campaign_rows.fill(lobby, invented_campaign.about().campaign, Size(1300, 1000, days=40))
+    chance, now = random.Random(19), lobby.clock()
+    for member_id in chance.sample(added, 3 * number // 10):
+        at = now - timedelta(minutes=chance.randrange(1, 45 * 24 * 60))
+        sign_motion(lobby, member_id, at, with_moment=chance.random() < 0.8)
+    with lobby.database.write() as session:
+        session.add_all(
+            Office(
+                member_id=member_id,
+                kind=OfficeKind.MINISTER,
+                title="Minister",
+                starts_on=date(2025, 1, 1),
+            )
+            for member_id in added[:4]
+        )
+    return added
+
+
+def _seat_code(index: int) -> str:
+    return f"E1499{index:04}"
+
+
+def _mp_name(index: int) -> str:
+    given, family = _NAMES["given"], _NAMES["family"]
+    # Each round of given names begins one family name further on, so that no name comes twice.
+    return f"{given[index % len(given)]} {family[(index * 7 + index // len(given)) % len(family)]}"

@@ -26,6 +26,7 @@ from models import (
 from models.base import UtcDateTime
 from services.campaigns import campaigns
 from services.common import times
+from services.errors import Invalid
 from services.parliament import member_overrides
 from services.parliament import parties as party_groups
 from services.parliament.standing import Eligibility, Standing, eligibility_of
@@ -165,20 +166,23 @@ def recent(
 
 
 def of_campaign(
-    session: Session, campaign: Campaign, *, day: date | None, party: str, now: datetime
+    session: Session,
+    campaign: Campaign,
+    letters: Letters,
+    *,
+    day: date | None,
+    party: str,
+    now: datetime,
 ) -> Effect:
     """Returns the comparison from a day and within a party, in a fixed number of statements.
 
-    Without a day that fits it is the day on which half of the letters had gone: then many MPs had
+    Without a day of `day_of` it is the one on which half of the letters had gone: then many MPs had
     letters and many days follow. Without a party that fits it is the one with most MPs to compare.
     """
-    letters = letters_of(session, campaign)
-    if letters.motion_id is None or letters.first_on is None or letters.half_on is None:
+    if letters.motion is None or letters.first_on is None or letters.half_on is None:
         return Effect(letters)
-    yesterday = times.today(now) - timedelta(days=1)
-    fits = day is not None and letters.first_on <= day <= yesterday
-    chosen = day if fits and day else min(letters.half_on, yesterday)
-    mps = mps_of(session, campaign, letters.motion_id, chosen)
+    chosen = day or min(letters.half_on, times.today(now) - timedelta(days=1))
+    mps = mps_of(session, campaign, letters.motion.id, chosen)
     signed = tuple(letters_effect.since_letters(mps, letters.first_on))
     summary = letters_effect.summary(signed)
     if chosen < letters.first_on:
@@ -188,6 +192,28 @@ def of_campaign(
     own = party if party in parties else next(iter(parties), None)
     shares = letters_effect.compare(compared, own) if own else ()
     return Effect(letters, chosen, parties, own, shares, signed, summary)
+
+
+def day_of(typed: str, letters: Letters, *, now: datetime) -> date | None:
+    """Returns the day to compare from, or None to have one chosen: none was typed, or none fits.
+
+    :raises Invalid: no day, one before the first letter, or one that no day follows yet
+    """
+    latest = times.today(now) - timedelta(days=1)
+    if not typed.strip() or letters.first_on is None or letters.first_on > latest:
+        return None
+    try:
+        day = date.fromisoformat(typed.strip())
+    except ValueError:
+        message = "Enter a date in the correct format, like 2026-06-15."
+        raise Invalid.field("day", "day_malformed", message) from None
+    if day < letters.first_on:
+        message = f"Enter {times.day(letters.first_on)} or later: the first letter went then."
+        raise Invalid.field("day", "day_too_early", message)
+    if day > latest:
+        message = f"Enter {times.day(latest)} or earlier: we count who signed after that day."
+        raise Invalid.field("day", "day_too_late", message)
+    return day
 
 
 def letters_of(session: Session, campaign: Campaign) -> Letters:

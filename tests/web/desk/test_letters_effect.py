@@ -2,7 +2,6 @@
 
 import csv
 import io
-import random
 import re
 from collections import Counter
 from datetime import date, datetime, timedelta
@@ -13,15 +12,11 @@ import pytest
 from sqlmodel import Session, col, select
 
 from models import (
-    Constituency,
     Letter,
     LetterState,
     Member,
-    Membership,
-    Motion,
     MotionSignatory,
     Office,
-    OfficeKind,
     Role,
 )
 from services.assembly import Lobby
@@ -32,68 +27,11 @@ from tests.support.common import CAMPAIGN, Clock
 from tests.support.desk import DeskClient, as_role
 from tests.support.home import of_demonstration
 from tests.support.pages import visible
-from tools import campaign_rows
+from tools import campaign_rows, sample_data
 from tools.campaign_rows import Size
+from tools.statements import sent_by
 
 PAGE = f"/organiser/campaigns/{CAMPAIGN}/letters/effect"
-MPS = 100
-
-
-def add_mps(lobby: Lobby, number: int = MPS, party: str = "Labour") -> list[int]:
-    """Adds seats with MPs of a party; every third is of 'Labour (Co-op)' where that fits."""
-    with lobby.database.write() as session:
-        for index in range(number):
-            code = f"E1499{index:04}"
-            session.add(
-                Constituency(code=code, name=f"Seat {index:03}", nation="England", region="London")
-            )
-            own = "Labour (Co-op)" if party == "Labour" and index % 3 == 0 else party
-            session.add(Member(id=800_000 + index, name=f"Member {index:03}", party=own))
-        session.flush()
-        for index in range(number):
-            session.add(
-                Membership(
-                    member_id=800_000 + index,
-                    constituency_code=f"E1499{index:04}",
-                    starts_on=date(2024, 7, 4),
-                )
-            )
-    return [800_000 + index for index in range(number)]
-
-
-def sign(lobby: Lobby, member_id: int, at: datetime, *, with_moment: bool = True) -> None:
-    with lobby.database.write() as session:
-        session.add(
-            MotionSignatory(
-                id=700_000_000 + member_id,
-                motion_id=session.exec(select(Motion)).one().id,
-                member_id=member_id,
-                signed_on=times.today(at),
-                signed_at=at if with_moment else None,
-                first_seen_at=at + timedelta(hours=1),
-            )
-        )
-
-
-def fill(lobby: Lobby, clock: Clock) -> list[int]:
-    """Fills the demonstration with MPs, letters of 40 days, and names between and after them."""
-    added = add_mps(lobby)
-    campaign_rows.fill(lobby, CAMPAIGN, Size(1300, 1000, days=40))
-    chance = random.Random(19)
-    for member_id in chance.sample(added, 30):
-        at = clock.now - timedelta(minutes=chance.randrange(1, 45 * 24 * 60))
-        sign(lobby, member_id, at, with_moment=chance.random() < 0.8)
-    with lobby.database.write() as session:
-        for member_id in added[:4]:
-            session.add(
-                Office(
-                    member_id=member_id,
-                    kind=OfficeKind.MINISTER,
-                    title="Minister",
-                    starts_on=date(2025, 1, 1),
-                )
-            )
-    return added
 
 
 def file_of(client: DeskClient, address: str) -> list[dict[str, str]]:
@@ -124,7 +62,7 @@ def sent_letters(session: Session) -> list[tuple[int, datetime]]:
 def test_the_comparison_is_that_of_a_recount_from_the_rows(
     signed_in: DeskClient, lobby: Lobby, clock: Clock
 ) -> None:
-    fill(lobby, clock)
+    sample_data.add_mps_and_letters(lobby)
     with lobby.database.read() as session:
         letters = sent_letters(session)
         tally = seat_table.of_campaign(session, of_demonstration(session), now=clock.now)
@@ -176,7 +114,7 @@ def test_the_comparison_is_that_of_a_recount_from_the_rows(
 def test_each_mp_has_the_letters_and_days_of_a_recount(
     signed_in: DeskClient, lobby: Lobby, clock: Clock
 ) -> None:
-    fill(lobby, clock)
+    sample_data.add_mps_and_letters(lobby)
     with lobby.database.read() as session:
         letters = sent_letters(session)
         names = list(
@@ -219,7 +157,7 @@ def test_each_mp_has_the_letters_and_days_of_a_recount(
 def test_the_page_says_first_that_it_shows_no_cause(
     signed_in: DeskClient, lobby: Lobby, clock: Clock
 ) -> None:
-    fill(lobby, clock)
+    sample_data.add_mps_and_letters(lobby)
     words = visible(signed_in.get(PAGE))
     said = words.index("This shows what goes together, not what caused what.")
     assert said < words.index("since letters began") < words.index("Who signed after")
@@ -231,7 +169,7 @@ def test_few_mps_are_not_compared(signed_in: DeskClient, lobby: Lobby, clock: Cl
     assert "Too few MPs to compare" in visible(page)
     assert "share-table" not in page.text
     assert file_of(signed_in, f"{PAGE}.csv") == []
-    add_mps(lobby, 25)
+    sample_data.add_mps(lobby, 25)
     page = signed_in.get(PAGE, params={"party": "Labour"})
     assert "Labour: too few MPs to compare." in visible(page)
     assert "share-table" not in page.text
@@ -257,14 +195,81 @@ def test_on_the_day_of_the_first_letters_it_is_too_early(
     assert "The first letters went today." in visible(signed_in.get(PAGE))
 
 
-@pytest.mark.parametrize("day", ["foo", "2026-02-30", "1999-01-01", "2999-01-01", "0001-01-01"])
-def test_a_day_that_does_not_fit_is_ignored_in_one_line(
+def first_letter_on(lobby: Lobby) -> date:
+    with lobby.database.read() as session:
+        return min(times.today(at) for _, at in sent_letters(session))
+
+
+def assert_refused(client: DeskClient, day: str, message: str) -> None:
+    page = client.get(PAGE, params={"day": day, "party": "Labour"})
+    assert page.status_code == 422
+    assert f'<a href="#day">{message}</a>' in page.text
+    assert 'aria-describedby="day-error" aria-invalid="true"' in page.text
+    assert f'value="{day}"' in page.text
+    assert "We ignored" not in page.text
+    # Nothing is compared from a day that was not chosen; the rest of the page is there.
+    assert "share-table" not in page.text
+    assert "since letters began" in visible(page)
+    assert client.get(f"{PAGE}.csv", params={"day": day}).status_code == 422
+
+
+@pytest.mark.parametrize("day", ["foo", "2026-02-30", "15 June"])
+def test_what_is_no_day_is_refused_beside_its_field(
     signed_in: DeskClient, lobby: Lobby, clock: Clock, day: str
 ) -> None:
-    campaign_rows.fill(lobby, CAMPAIGN, Size(60, 30, days=20))
-    page = signed_in.get(PAGE, params={"day": day, "party": "Nobody"})
+    sample_data.add_mps_and_letters(lobby)
+    message = "Enter a date in the correct format, like 2026-06-15."
+    assert_refused(signed_in, day, message)
+    page = signed_in.get(PAGE, params={"day": day})
+    assert re.search(r'<input id="day"[^>]* type="text"', page.text), "a browser empties a date"
+
+
+def test_a_day_without_letters_before_it_or_days_after_it_is_refused(
+    signed_in: DeskClient, lobby: Lobby, clock: Clock
+) -> None:
+    sample_data.add_mps_and_letters(lobby)
+    first, today = first_letter_on(lobby), times.today(clock.now)
+    one = timedelta(days=1)
+    early = f"Enter {times.day(first)} or later: the first letter went then."
+    for day in (date(1, 1, 1), first - one):
+        assert_refused(signed_in, str(day), early)
+    late = f"Enter {times.day(today - one)} or earlier: we count who signed after that day."
+    for day in (today, today + one, date(9999, 12, 31)):
+        assert_refused(signed_in, str(day), late)
+    for day in (first, today - one):
+        page = signed_in.get(PAGE, params={"day": str(day)})
+        assert page.status_code == 200
+        assert f"Who signed after {times.day(day)}" in visible(page)
+        limits = f'min="{first}" max="{today - one}" value="{day}"'
+        assert limits in page.text
+
+
+def test_a_party_that_is_not_there_is_ignored_in_one_line(
+    signed_in: DeskClient, lobby: Lobby, clock: Clock
+) -> None:
+    sample_data.add_mps_and_letters(lobby)
+    page = signed_in.get(PAGE, params={"party": "Nobody"})
     assert page.status_code == 200
-    assert f"We ignored day={day}. We ignored party=Nobody." in visible(page)
+    assert "We ignored party=Nobody." in visible(page)
+
+
+def test_without_letters_a_day_is_ignored_in_one_line(signed_in: DeskClient, lobby: Lobby) -> None:
+    with lobby.database.write() as session:
+        for letter in session.exec(select(Letter)):
+            letter.state = LetterState.QUEUED
+    page = signed_in.get(PAGE, params={"day": "foo"})
+    assert page.status_code == 200
+    assert "We ignored day=foo." in visible(page)
+
+
+def test_a_refused_day_needs_no_more_statements_than_another_page(
+    signed_in: DeskClient, lobby: Lobby, clock: Clock
+) -> None:
+    sample_data.add_mps_and_letters(lobby)
+    signed_in.get(PAGE)  # the first visit of a campaign is noted
+    with sent_by(lobby) as sent:
+        signed_in.get(PAGE, params={"day": "foo"})
+    assert len(sent) <= 12
 
 
 def test_viewers_see_it_and_find_it_in_the_menu(client: DeskClient, lobby: Lobby) -> None:

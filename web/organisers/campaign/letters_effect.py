@@ -1,6 +1,6 @@
 """Did the letters matter? MPs who got letters, and who of them signed."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Annotated
 
@@ -12,13 +12,14 @@ from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from models import Campaign
 from services.assembly import Lobby
 from services.common import times
-from services.traffic.minute_cache import Counted
+from services.errors import Invalid
 from services.views.desk import letters_effect_rows
 from services.views.desk.letters_effect import FEWEST, Group, Mp, Share
 from services.views.desk.letters_effect_rows import Effect
 from web.base.charts import ranges
 from web.base.charts.tables import Table
 from web.base.desk import ViewerDesk
+from web.base.forms import Form
 from web.organisers.campaign import own
 
 PATH = "/organiser/campaigns/{slug}/letters/effect"
@@ -55,21 +56,32 @@ def show_effect(
 ) -> Response:
     """Shows the comparison from a day and within a party, and each MP who signed."""
     campaign = own.of_page(desk, session, slug)
-    counted = _effect(session, lobby, campaign, day, party, now)
-    effect = counted.value
+    letters = letters_effect_rows.letters_of(session, campaign)
+    form, chosen = Form({"day": day}), None
+    try:
+        chosen = letters_effect_rows.day_of(day, letters, now=now)
+    except Invalid as error:
+        form.note(error)
+    effect = letters_effect_rows.of_campaign(
+        session, campaign, letters, day=chosen, party=party, now=now
+    )
+    if effect.day and not form.problems:
+        form.put(day=effect.day.isoformat())
+    query = _query(effect, chosen, party)
     return desk.page(
         "organisers/campaign/letters_effect.html",
         session,
+        status=422 if form.problems else 200,
         campaign=campaign,
         effect=effect,
-        counted_at=counted.at,
+        form=form,
         rows=[(each, GROUPS[each.group], _bar(each)) for each in effect.shares],
         is_apart=_are_apart(effect.shares),
         party_choices=[(each, each) for each in effect.parties],
         fewest=FEWEST,
-        query=_query(effect, day, party),
-        ignored=_ignored(effect, day, party),
-        today=times.today(now),
+        query=query,
+        ignored=_ignored({"day": day, "party": party}, query, form),
+        yesterday=times.today(now) - timedelta(days=1),
         now=now,
     )
 
@@ -150,24 +162,13 @@ def mp_table(signed: tuple[Mp, ...]) -> Table:
     )
 
 
-def _effect(
-    session: Session, lobby: Lobby, campaign: Campaign, day: str, party: str, now: datetime
-) -> Counted[Effect]:
-    return letters_effect_rows.recent(
-        session,
-        campaign,
-        day=_day_of(day),
-        party=party,
-        counts=lobby.minute_counts,
-        now=now,
+def _effect(session: Session, campaign: Campaign, day: str, party: str, now: datetime) -> Effect:
+    """Returns what a file shows. Raises Invalid for a day that cannot be compared from."""
+    letters = letters_effect_rows.letters_of(session, campaign)
+    chosen = letters_effect_rows.day_of(day, letters, now=now)
+    return letters_effect_rows.of_campaign(
+        session, campaign, letters, day=chosen, party=party, now=now
     )
-
-
-def _day_of(typed: str) -> date | None:
-    try:
-        return date.fromisoformat(typed)
-    except ValueError:
-        return None
 
 
 def _bar(share: Share) -> str:
@@ -179,14 +180,18 @@ def _are_apart(shares: tuple[Share, ...]) -> bool:
     return all(more.low > fewer.high for more, fewer in pairwise(shares))
 
 
-def _query(effect: Effect, day: str, party: str) -> dict[str, str]:
+def _query(effect: Effect, day: date | None, party: str) -> dict[str, str]:
     """Returns what of the address the page has followed."""
-    chosen = effect.day.isoformat() if effect.day else ""
-    kept = {"day": chosen if day == chosen else "", "party": party if party == effect.party else ""}
+    kept = {
+        "day": day.isoformat() if day else "",
+        "party": party if party == effect.party else "",
+    }
     return {name: value for name, value in kept.items() if value}
 
 
-def _ignored(effect: Effect, day: str, party: str) -> list[str]:
-    followed = _query(effect, day, party)
-    typed = {"day": day, "party": party}
-    return [f"{name}={value}" for name, value in typed.items() if value and name not in followed]
+def _ignored(typed: dict[str, str], query: dict[str, str], form: Form) -> list[str]:
+    return [
+        f"{name}={value}"
+        for name, value in typed.items()
+        if value and name not in query and not form.error(name)
+    ]
