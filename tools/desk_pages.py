@@ -2,7 +2,7 @@
 
 `STAGES` is the list; `tools/public_pages.py` says how it works. A page is opened as an organiser of
 one role. The first stage is an organisation that begins; the second is the demonstration, with one
-row of everything.
+row of everything, and the third adds a hundred MPs.
 """
 
 import re
@@ -46,7 +46,7 @@ from services.keys import api_keys
 from services.organisations import organisations, partners
 from services.webhooks import endpoints
 from services.webhooks.endpoints import NewWebhook
-from tools import mail_samples
+from tools import mail_samples, sample_data
 from tools.public_pages import PageState, Scene, Stage
 from web.base.dependencies import cookie_name
 
@@ -267,6 +267,11 @@ def _begin_busy(scene: Scene) -> None:
         session.add(AlertDigest(organiser_id=owner.id, content=digest, created_at=now))
 
 
+def _begin_many(scene: Scene) -> None:
+    """Adds MPs, letters to them, and names, as many as a comparison needs."""
+    sample_data.add_mps_and_letters(scene.lobby)
+
+
 def _add_ring_back(session: Session, scene: Scene, editor: Organiser) -> None:
     """Adds a day to ring back, which is today, with a note and an answer."""
     now = scene.lobby.clock()
@@ -396,8 +401,7 @@ _BUSY = (
         "overview, wrong goal",
         pressed_in("editor", _own(""), "Change the goal", "Save the goal", member_goal="many"),
     ),
-    PageState("did the letters matter", as_("owner", _own("/letters/effect"))),
-    PageState("did the letters matter, viewer", as_("viewer", _own("/letters/effect?day=foo"))),
+    PageState("did the letters matter, few MPs", as_("owner", _own("/letters/effect"))),
     PageState("did the letters matter, quiet", as_("editor", f"{OWN}{QUIET}/letters/effect")),
     PageState("petition room", as_("editor", _own("/petition"))),
     PageState("petition room, viewer", as_("viewer", _own("/petition?days=7"))),
@@ -512,4 +516,16 @@ _BUSY = (
         "sign in, wrong", _of_strangers("/sign-in", "Continue", email="a@b.org", password="wrong")
     ),
 )
-STAGES = (Stage("new", _begin_new, _NEW), Stage("busy", _begin_busy, _BUSY))
+_MANY = (
+    PageState("did the letters matter", as_("owner", _own("/letters/effect"))),
+    PageState("did the letters matter, no day", as_("viewer", _own("/letters/effect?day=foo"))),
+    PageState(
+        "did the letters matter, future",
+        as_("editor", _own("/letters/effect?day=2999-01-01&party=Nobody")),
+    ),
+)
+STAGES = (
+    Stage("new", _begin_new, _NEW),
+    Stage("busy", _begin_busy, _BUSY),
+    Stage("many MPs", _begin_many, _MANY),
+)
