@@ -11,6 +11,8 @@ from services.demonstration import invented_campaign
 from tests.support.browser import MARKS, PHONE, on_sqlite, served
 from tests.support.common import CAMPAIGN, ORGANISERS_PASSWORD, Clock
 from tests.support.home import name_on_motion
+from tests.support.signatures import sign_and_confirm
+from tests.support.webhooks import ANNA
 from web.base.static_files import STATIC
 
 pytestmark = [*MARKS, pytest.mark.slow]
@@ -28,8 +30,8 @@ def test_the_script_is_at_most_two_kilobytes() -> None:
     assert (STATIC / "desk.js").stat().st_size <= 2048
 
 
-def opened(browser: Browser, address: str) -> Page:
-    """Signs in, and opens the overview with a clock that the test turns."""
+def opened(browser: Browser, address: str, path: str = "") -> Page:
+    """Signs in, and opens a page of the campaign with a clock that the test turns."""
     page = browser.new_context(viewport=PHONE, base_url=address).new_page()
     page.goto("/sign-in")
     page.get_by_label("Email").fill(invented_campaign.ORGANISER)
@@ -37,7 +39,7 @@ def opened(browser: Browser, address: str) -> Page:
     page.get_by_role("main").get_by_role("button").first.click()
     page.wait_for_url("**/organiser")
     page.clock.install()
-    page.goto(f"/organiser/campaigns/{CAMPAIGN}")
+    page.goto(f"/organiser/campaigns/{CAMPAIGN}{path}")
     return page
 
 
@@ -96,3 +98,19 @@ def test_figures_change_in_place_and_one_link_counts_changes(
     page.wait_for_load_state()
     expect(refresh).to_have_text("Refresh")
     expect(page.locator(".changes")).to_contain_text(" signed.")
+
+
+@on_sqlite
+def test_the_figure_of_the_petition_room_changes_and_no_change_is_counted(
+    browser: Browser, address: str, lobby: Lobby, clock: Clock
+) -> None:
+    page = opened(browser, address, "/petition")
+    figure = page.locator("[data-live=signatures]")
+    before = int(figure.inner_text())
+    clock.advance(minutes=1)
+    name_on_motion(lobby, MotionEventKind.SIGNED)
+    sign_and_confirm(lobby, ANNA)
+    with page.expect_response("**/pulse"):
+        page.clock.run_for(HALF_A_MINUTE)
+    expect(figure).to_have_text(str(before + 1))
+    expect(page.locator(".refresh")).to_have_text("Refresh")

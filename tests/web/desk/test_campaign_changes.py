@@ -44,6 +44,7 @@ from tools.statements import sent_by
 from web.base import words
 
 OVERVIEW = f"/organiser/campaigns/{CAMPAIGN}"
+SCRIPT = re.compile(r'<script type="module" src="/static/[^"]*desk\.[^"]*"')
 PAGE, PULSE = f"{OVERVIEW}/changes", f"{OVERVIEW}/pulse"
 
 
@@ -254,6 +255,46 @@ def test_a_pulse_has_the_figures_of_the_page_and_counts_changes(
         "signatures": before["signatures"] + 1,
     }
     assert signed_in.get(PULSE, params={"since": since}).json()["changes"] == 1
+
+
+@pytest.mark.parametrize("page", ["", "/map?by=letters", "/ask", "/mps", "/changes"])
+def test_a_page_of_lists_asks_how_many_changes_came_since_it_was_opened(
+    signed_in: DeskClient, lobby: Lobby, clock: Clock, page: str
+) -> None:
+    opened = signed_in.get(f"{OVERVIEW}{page}")
+    assert SCRIPT.search(opened.text)
+    (address,) = re.findall(r'data-pulse="([^"]+)"', opened.text)
+    clock.advance(minutes=1)
+    name_on_motion(lobby, MotionEventKind.SIGNED)
+    assert signed_in.get(unescape(address)).json()["changes"] == 1
+    # The link loads what is shown again, with the same choice.
+    (way,) = re.findall(r'class="[^"]*refresh" href="([^"]+)"', opened.text)
+    assert unescape(way) == f"{OVERVIEW}{page}"
+
+
+def test_the_petition_room_asks_for_its_figure_alone(
+    signed_in: DeskClient, lobby: Lobby, clock: Clock
+) -> None:
+    opened = signed_in.get(f"{OVERVIEW}/petition")
+    assert SCRIPT.search(opened.text)
+    (address,) = re.findall(r'data-pulse="([^"]+)"', opened.text)
+    on_page = dict(re.findall(r'data-live="(\w+)">([\d,]+)<', opened.text))
+    before = signed_in.get(address).json()["figures"]
+    assert on_page == {"signatures": f"{before['signatures']:,}"}
+    clock.advance(minutes=1)
+    name_on_motion(lobby, MotionEventKind.SIGNED)
+    sign_and_confirm(lobby, ANNA)
+    after = signed_in.get(address).json()
+    assert after["figures"]["signatures"] == before["signatures"] + 1
+    assert after["changes"] == 0, "the page shows no MP"
+
+
+@pytest.mark.parametrize("page", ["/changes?page=2", "/letters/effect", "/mps/900001"])
+def test_a_page_that_looks_back_asks_for_nothing(signed_in: DeskClient, page: str) -> None:
+    opened = signed_in.get(f"{OVERVIEW}{page}")
+    assert opened.status_code == 200
+    assert "data-pulse" not in opened.text
+    assert not SCRIPT.search(opened.text)
 
 
 def test_a_pulse_without_news_is_a_304_of_three_statements(
