@@ -10,6 +10,7 @@ from models import OverrideKind
 from services.common import urls
 from services.parliament.member_overrides import NewOverride, OverrideView
 
+_KEPT_BACK = {"organisation_id", "campaign_id", "organiser_id", "api_key_id"}
 Link = Annotated[str, rule(urls.web_link)]
 
 
@@ -56,7 +57,7 @@ class OverrideAnswer(Answer):
 def override_answer(view: OverrideView) -> OverrideAnswer:
     """Converts the view of a note."""
     return OverrideAnswer(
-        **view.override.model_dump(exclude={"organisation_id", "campaign_id"}),
+        **view.override.model_dump(exclude=_KEPT_BACK),
         campaign=view.campaign_slug,
         is_in_force=view.is_in_force,
     )

@@ -79,6 +79,7 @@ def create_override(
             organisation_id=caller.organisation_id,
             member=member_views.get_member(session, member_id),
             campaign=_campaign(session, body.campaign, caller.organisation_id),
+            api_key_id=caller.key_id,
             now=now,
         )
         return override_answer(view)

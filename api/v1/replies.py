@@ -43,7 +43,12 @@ def create_reply(
     def create(session: Session) -> ReplyAnswer:
         campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
         view = member_replies.record(
-            session, campaign, member_id=body.member_id, values=body.values(), now=now
+            session,
+            campaign,
+            member_id=body.member_id,
+            values=body.values(),
+            api_key_id=caller.key_id,
+            now=now,
         )
         return reply_answer(view)
 
@@ -93,6 +98,7 @@ def change_reply(
         reply_id,
         organisation_id=caller.organisation_id,
         values=changes(body, keep=CLEARED_BY_NULL),
+        api_key_id=caller.key_id,
         now=now,
     )
     return reply_answer(view)

@@ -107,6 +107,8 @@ class MemberOverride(SQLModel, table=True):
     """An organiser's note on a member, with a link to its source. It is ended, never deleted.
 
     It applies from `starts_on` to `ends_on`, and ends with the membership in which it began.
+    `organiser_id` recorded it at the desk, or `api_key_id` through the API; both are None for what
+    was recorded before this was kept, and where the organiser was removed.
     """
 
     __tablename__ = "member_override"
@@ -128,5 +130,9 @@ class MemberOverride(SQLModel, table=True):
     link: str
     starts_on: date
     ends_on: date | None = None
+    organiser_id: UUID | None = Field(
+        default=None, foreign_key="organiser.id", ondelete="SET NULL", index=True
+    )
+    api_key_id: UUID | None = Field(default=None, foreign_key="api_key.id")
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

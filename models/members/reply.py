@@ -26,6 +26,7 @@ class ReplyKind(StrEnum):
 class MemberReply(SQLModel, table=True):
     """One reply of a member. `verified_by` names the person who checked it; None: not checked yet.
 
+    `api_key_id` is the key that said who checked it; None for what was checked before it was kept.
     `letter_id` is the letter whose writer reported the reply; it is None where an organiser
     recorded it. The text and the name are sealed, since a reply can reveal its constituent.
     """
@@ -48,5 +49,6 @@ class MemberReply(SQLModel, table=True):
     verified_by: Any = Field(
         default=None, sa_type=PrivateText("member_reply.verified_by"), nullable=True
     )
+    api_key_id: UUID | None = Field(default=None, foreign_key="api_key.id")
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

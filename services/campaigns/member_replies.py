@@ -53,12 +53,18 @@ class ReplyView:
 
 
 def record(
-    session: Session, campaign: Campaign, *, member_id: int, values: dict[str, Any], now: datetime
+    session: Session,
+    campaign: Campaign,
+    *,
+    member_id: int,
+    values: dict[str, Any],
+    api_key_id: UUID,
+    now: datetime,
 ) -> ReplyView:
     """Add a member's reply about the campaign's current motion.
 
-    `values` are `kind`, `text`, `said_on`, `link` and `verified_by`. Raises Invalid for an unknown
-    member id and for a day in the future.
+    `values` are `kind`, `text`, `said_on`, `link` and `verified_by`. `api_key_id` is kept for a
+    reply that is verified. Raises Invalid for an unknown member id and for a day in the future.
     """
     member = session.get(Member, member_id)
     if member is None:
@@ -71,7 +77,7 @@ def record(
         member_id=member_id,
         recorded_at=now,
         updated_at=now,
-        **_checked(values, campaign.organisation_id, now),
+        **_checked(values, campaign.organisation_id, now) | _verified(values, api_key_id),
     )
     session.add(reply)
     session.flush()
@@ -84,11 +90,13 @@ def change(
     *,
     organisation_id: UUID,
     values: dict[str, Any],
+    api_key_id: UUID,
     now: datetime,
 ) -> ReplyView:
     """Change the given values only; None removes the text, the link or the verification."""
     view = own(session, reply_id, organisation_id=organisation_id, for_update=True)
-    view.reply.sqlmodel_update(_checked(values, organisation_id, now))
+    changed = _checked(values, organisation_id, now) | _verified(values, api_key_id)
+    view.reply.sqlmodel_update(changed)
     view.reply.updated_at = now
     session.flush()
     return view
@@ -239,6 +247,13 @@ def _views(organisation_id: UUID) -> Select[MemberReply, Member, str]:
         .join(Campaign, col(Campaign.id) == MemberReply.campaign_id)
         .where(Campaign.organisation_id == organisation_id)
     )
+
+
+def _verified(values: dict[str, Any], api_key_id: UUID) -> dict[str, Any]:
+    """Returns the key with which a reply was verified, where the values say something about it."""
+    if "verified_by" not in values:
+        return {}
+    return {"api_key_id": api_key_id if values["verified_by"] is not None else None}
 
 
 def _checked(values: dict[str, Any], organisation_id: UUID, now: datetime) -> dict[str, Any]:

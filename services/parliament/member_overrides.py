@@ -99,9 +99,13 @@ def record(
     organisation_id: UUID,
     member: Member,
     campaign: Campaign | None,
+    organiser_id: UUID | None = None,
+    api_key_id: UUID | None = None,
     now: datetime,
 ) -> OverrideView:
     """Records an override. `campaign` is one of the organisation's, or None for all of them.
+
+    `organiser_id` or `api_key_id` is who records it.
 
     Only one override on a subject is in force at a time; both statements about one campaign's
     motion are one subject. An override that began earlier ends on the day on which this one
@@ -122,6 +126,8 @@ def record(
         link=new.link,
         starts_on=starts_on,
         ends_on=new.ends_on,
+        organiser_id=organiser_id,
+        api_key_id=api_key_id,
         recorded_at=now,
         ended_at=now if new.ends_on else None,
     )

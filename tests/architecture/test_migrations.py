@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Inspector
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col, select
 
 import worker
@@ -39,6 +40,7 @@ from models import (
     LetterPace,
     LetterTally,
     LetterVariant,
+    MemberOverride,
     MemberReply,
     OfficialApi,
     Organiser,
@@ -577,6 +579,35 @@ def test_the_way_down_takes_letters_without_a_motion_and_keeps_all_others(lobby:
         assert set(session.exec(select(MemberReply.letter_id))) == {kept, None}
         assert list(session.exec(select(Consent.letter_id))).count(kept) == 1
         assert session.exec(select(LetterVariant.name)).all() == ["ask"]
+
+
+def test_the_way_down_forgets_who_recorded_a_statement_and_keeps_the_statement(
+    lobby: Lobby,
+) -> None:
+    with lobby.database.write() as session:
+        add_a_partners_key(session, lobby.clock())
+        organiser_id = session.exec(select(Organiser.id)).one()
+        key_id = session.exec(select(ApiKey.id)).first()
+        for table in (MemberOverride, MemberReply):
+            session.exec(sa.update(table).values(api_key_id=key_id))
+        session.exec(sa.update(MemberOverride).values(organiser_id=organiser_id))
+    new = {"organiser_id", "api_key_id"}
+    before = {name: raw_rows(lobby, name) for name in ("member_override", "member_reply")}
+    assert all(row["api_key_id"] for found in before.values() for row in found)
+    engine.migrate(lobby.database, "0021")
+    for name, found in before.items():
+        kept = [{key: row[key] for key in row if key not in new} for row in found]
+        assert raw_rows(lobby, name) == sorted(kept, key=str) != []
+    engine.migrate(lobby.database)
+    for name, found in before.items():
+        forgotten = [row | dict.fromkeys(new & set(row)) for row in found]
+        assert sorted(raw_rows(lobby, name), key=_of_id) == sorted(forgotten, key=_of_id)
+    with lobby.database.write() as session, pytest.raises(IntegrityError):
+        session.exec(sa.update(MemberOverride).values(campaign_id=None, kind="says_will_sign"))
+
+
+def _of_id(row: dict[str, Any]) -> str:
+    return str(row["id"])
 
 
 def _all(lobby: Lobby, table: sa.Table) -> list[Any]:

@@ -62,6 +62,7 @@ def record(
             organisation_id=desk.organisation_id,
             member=member_views.get_member(writing, member_id),
             campaign=campaign if new.kind.is_of_campaign else None,
+            organiser_id=desk.organiser.id,
             now=now,
         )
     return see_other(_back(slug, member_id, "stated"))

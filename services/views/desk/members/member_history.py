@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from models import (
+    ApiKey,
     Campaign,
     Constituency,
     ContactPlace,
@@ -21,7 +22,9 @@ from models import (
     Membership,
     MotionEvent,
     Office,
+    Organiser,
 )
+from models.base import UtcDateTime, table_of
 
 
 class PastKind(StrEnum):
@@ -47,11 +50,25 @@ class PastKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """Who recorded an override, and when, or who checked a reply, for which `at` is None.
+
+    `by` is an organiser's email address, or the name of who checked; empty if it is not known.
+    `key` is the name of the API key, empty for one without a name; None without a key.
+    """
+
+    at: datetime | None
+    by: str = ""
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """One thing on a day. `detail` is the kind of a reply, an override or an answer, or a GSS code.
 
     `title` is that of an office or a seat, the reason of an override, or who recorded an answer.
-    An override that holds has no `until`, or one that is still to come. Others know of a reply that
+    An override that holds has no `until`, or one that is still to come. `recorded` is for the
+    desk alone: no file, call or public page has it. Others know of a reply that
     is not `is_checked` only what its constituent said.
     """
 
@@ -63,6 +80,7 @@ class Past:
     link: str = ""
     is_checked: bool = True
     id: UUID | None = None
+    recorded: Recorded | None = None
 
     def holds(self, today: date) -> bool:
         """Returns whether this has not ended."""
@@ -102,14 +120,12 @@ def of_member(
     }
     past: list[Past] = []
     found: list[MemberContact] = []
-    for kind, day, until, detail, title, link, checked, row_id in session.execute(
-        _OF_MEMBER, values
-    ):
-        words = (detail or "", title or "", link or "")
-        if kind == _CONTACT:
-            found.append(_contact(member_id, ContactPlace(detail), title, link, day))
+    for row in session.execute(_OF_MEMBER, values):
+        if row.kind == _CONTACT:
+            place = ContactPlace(row.detail)
+            found.append(_contact(member_id, place, row.title, row.link, row.day))
         else:
-            past.append(Past(PastKind(kind), day, until, *words, bool(checked), row_id))
+            past.append(_past(row))
     return Record(past, sorted(found, key=lambda each: _PLACES.index(each.place)))
 
 
@@ -129,6 +145,25 @@ def last_holder(session: Session, code: str) -> Holder | None:
     return Holder(*row) if row else None
 
 
+def _past(row: Any) -> Past:
+    return Past(
+        PastKind(row.kind),
+        row.day,
+        row.until,
+        detail=row.detail or "",
+        title=row.title or "",
+        link=row.link or "",
+        is_checked=bool(row.is_checked),
+        id=row.id,
+        recorded=_recorded(row) if row.recorded_at or row.checker else None,
+    )
+
+
+def _recorded(row: Any) -> Recorded:
+    by = row.organiser or row.checker
+    return Recorded(row.recorded_at, by=by.text if by else "", key=row.key)
+
+
 def _contact(
     member_id: int, place: ContactPlace, telephone: str | None, email: str | None, day: date
 ) -> MemberContact:
@@ -146,6 +181,10 @@ def _row(kind: Any, day: Any, of: Any, **values: Any) -> sa.Select[Any]:
         "link": sa.String(),
         "is_checked": sa.Boolean(),
         "id": sa.Uuid(),
+        "recorded_at": UtcDateTime(),
+        "organiser": table_of(Organiser).c.email.type,
+        "checker": table_of(MemberReply).c.verified_by.type,
+        "key": sa.String(),
     }
     given = {name: values.get(name) for name in types}
     return sa.select(
@@ -204,7 +243,11 @@ _OF_MEMBER = sa.union_all(
         detail=_text(MemberReply.kind),
         link=col(MemberReply.link),
         is_checked=col(MemberReply.verified_by).is_not(None),
-    ).where(col(MemberReply.campaign_id) == _CAMPAIGN),
+        checker=col(MemberReply.verified_by),
+        key=col(ApiKey.name),
+    )
+    .outerjoin(ApiKey, col(ApiKey.id) == MemberReply.api_key_id)
+    .where(col(MemberReply.campaign_id) == _CAMPAIGN),
     _row(
         PastKind.OVERRIDE,
         MemberOverride.starts_on,
@@ -215,7 +258,13 @@ _OF_MEMBER = sa.union_all(
         link=col(MemberOverride.link),
         is_checked=_TRUE,
         id=col(MemberOverride.id),
-    ).where(
+        recorded_at=col(MemberOverride.recorded_at),
+        organiser=col(Organiser.email),
+        key=col(ApiKey.name),
+    )
+    .outerjoin(Organiser, col(Organiser.id) == MemberOverride.organiser_id)
+    .outerjoin(ApiKey, col(ApiKey.id) == MemberOverride.api_key_id)
+    .where(
         col(MemberOverride.organisation_id) == sa.bindparam("organisation_id", type_=sa.Uuid()),
         sa.or_(_campaign.is_(None), _campaign == _CAMPAIGN),
     ),
