@@ -76,13 +76,11 @@ class Desk:
         """Returns whether the organiser decides on people, keys, partners and webhooks."""
         return has_role(self.organiser, Role.OWNER)
 
-    def page(
-        self, template: str, session: Session | None, *, status: int = 200, **values: Any
-    ) -> HTMLResponse:
+    def page(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """Renders a page of the desk, which no cache keeps."""
         return rendering.page(
             template,
-            session,
+            None,
             status=status,
             is_private=True,
             face=self.face,

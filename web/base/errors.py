@@ -143,7 +143,7 @@ def _page(request: Request, lobby: Lobby, status: int, values: dict[str, Any]) -
             if desk:
                 message = _AT_THE_DESK.get(values["message"], values["message"])
                 values = values | {"message": message}
-                return desk.page("organisers/refused.html", session, status=status, **values)
+                return desk.page("organisers/refused.html", status=status, **values)
             if status == 404:
                 values = values | {"campaigns": campaigns.newest_open(session, limit=OPEN_SHOWN)}
             return page("base/error.html", session, status=status, **values)

@@ -110,7 +110,6 @@ def _page(
     everybody = choices.of_organisation(session, desk.organisation_id) if desk.is_owner else []
     return desk.page(
         "organisers/alerts.html",
-        session,
         status=status,
         form=form,
         kinds=KINDS,

@@ -88,7 +88,6 @@ def make_key(
     base_url = lobby.settings.base_url
     return desk.page(
         "organisers/made_key.html",
-        session,
         key=key,
         view=view,
         example=key_words.example_command(
@@ -102,7 +101,7 @@ def ask_to_revoke(prefix: KeyPrefix, desk: OwnerDesk, session: ReadSession, now:
     """Says what revoking the key does, with a button."""
     view = key_views.own(session, prefix, organisation_id=desk.organisation_id)
     is_live = view.state(now) is KeyState.LIVE
-    return desk.page("organisers/revoke_key.html", session, view=view, is_live=is_live)
+    return desk.page("organisers/revoke_key.html", view=view, is_live=is_live)
 
 
 @router.post("/organiser/keys/{prefix}/revoke")
@@ -191,7 +190,7 @@ def _last_day(now: datetime, text: str) -> str:
 def _made_already_page(session: Session, desk: Desk, key_id: UUID) -> Response:
     """Says that the form was sent before, without showing its key again."""
     view = key_views.by_id(session, key_id, organisation_id=desk.organisation_id)
-    return desk.page("organisers/made_already.html", session, status=409, view=view)
+    return desk.page("organisers/made_already.html", status=409, view=view)
 
 
 def _form_page(
@@ -209,7 +208,6 @@ def _form_page(
     scopes = [scope for scope in Scope if partner is None or scope in PARTNER_SCOPES]
     return desk.page(
         "organisers/new_key.html",
-        session,
         status=status,
         form=form,
         partner=partner,

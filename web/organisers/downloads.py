@@ -94,7 +94,6 @@ def _page(desk: Desk, session: Session, form: forms.Form, *, status: int = 200) 
         form.put(petition=own[0].slug)
     return desk.page(
         "organisers/download.html",
-        session,
         status=status,
         form=form,
         petitions={petition.slug: petition.action for petition in own},

@@ -117,7 +117,6 @@ def delete_page(
         form.note(error)
     return desk.page(
         "organisers/news/delete.html",
-        session,
         status=step_forms.CONFLICT if error else 200,
         campaign=campaign,
         title=entry.title,

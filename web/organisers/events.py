@@ -177,7 +177,6 @@ def _page(
     campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
     return desk.page(
         "organisers/news/event.html",
-        session,
         status=status,
         campaign=campaign,
         event=events.get(session, campaign, event_id) if event_id else None,

@@ -45,7 +45,6 @@ def show_home(
     )
     return desk.page(
         "organisers/home/home.html" if shown.cards else "organisers/home/welcome.html",
-        session,
         home=shown,
         steps={
             card.shown.campaign.id: frame.Builder(

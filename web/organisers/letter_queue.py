@@ -184,7 +184,6 @@ def ask_outcome(
     )
     return desk.page(
         "organisers/settle_letter.html",
-        session,
         campaign=campaign,
         row=_row(queued, lobby),
     )
@@ -227,7 +226,6 @@ def show_answers(
     first = (number - 1) * MPS_PER_PAGE
     return desk.page(
         "organisers/answers.html",
-        session,
         campaign=campaign,
         rows=rows[first : first + MPS_PER_PAGE],
         total=answers.total(rows),
@@ -286,7 +284,6 @@ def _page(
     )
     return desk.page(
         "organisers/letter_queue.html",
-        session,
         status=status,
         campaign=campaign,
         form=form,

@@ -50,7 +50,6 @@ def list_entries(
     dates, today = events.of_campaign(session, campaign), times.today(now)
     return desk.page(
         "organisers/news/list.html",
-        session,
         campaign=campaign,
         updates=news.of_campaign(session, campaign),
         coming=[event for event in dates if event.day >= today],
@@ -202,7 +201,6 @@ def _page(
     update = _get(session, campaign, update_id) if update_id else None
     return desk.page(
         "organisers/news/update.html",
-        session,
         status=status,
         campaign=campaign,
         update=update,

@@ -195,7 +195,6 @@ def _page(
     }
     return desk.page(
         "organisers/organisation_look.html",
-        session,
         status=status,
         **shown_forms,
         wrong=next((each for each in shown_forms.values() if each.problems), None),

@@ -89,7 +89,6 @@ def list_partners(
     ]
     return desk.page(
         "organisers/partners.html",
-        session,
         organisation=desk.organisation,
         partners=listed,
         counted_at=counted.at,
@@ -100,9 +99,9 @@ def list_partners(
 
 
 @router.get(f"{LIST}/new")
-def ask_for_partner(desk: OwnerDesk, session: ReadSession) -> Response:
+def ask_for_partner(desk: OwnerDesk) -> Response:
     """Shows an empty form."""
-    return desk.page("organisers/new_partner.html", session, form=forms.Form())
+    return desk.page("organisers/new_partner.html", form=forms.Form())
 
 
 @router.post(f"{LIST}/new")
@@ -110,7 +109,6 @@ def add_partner(
     fields: Annotated[PartnerFields, Form()],
     desk: OwnerDesk,
     lobby: TheLobby,
-    session: ReadSession,
     now: Now,
 ) -> Response:
     """Adds a partner, or shows the form again with its problems."""
@@ -128,7 +126,7 @@ def add_partner(
             )
     except (Invalid, Conflict) as error:
         form = _form_with_problems(fields, error)
-        return desk.page("organisers/new_partner.html", session, status=422, form=form)
+        return desk.page("organisers/new_partner.html", status=422, form=form)
     return see_other(f"{LIST}/{partner.slug}?done=added")
 
 
@@ -199,7 +197,6 @@ def _page(
     summaries = counted.value
     return desk.page(
         "organisers/partner.html",
-        session,
         status=status,
         partner=partner,
         form=form,

@@ -81,7 +81,7 @@ def look_up(
         return _page(desk, lobby, session, form, now, status=422)
     if found is None:
         return _page(desk, lobby, session, form, now, is_unknown=True)
-    return _one(desk, session, found, now)
+    return _one(desk, found, now)
 
 
 @router.get(f"{PATH}/places.csv")
@@ -129,7 +129,6 @@ def _page(
     places = supporter_counts.by_place(session, counted.value)
     return desk.page(
         "organisers/supporters.html",
-        session,
         status=status,
         counted=counted,
         contacts=CONTACTS,
@@ -143,10 +142,9 @@ def _page(
     )
 
 
-def _one(desk: Desk, session: Session, found: KnownSupporter, now: datetime) -> Response:
+def _one(desk: Desk, found: KnownSupporter, now: datetime) -> Response:
     return desk.page(
         "organisers/supporter.html",
-        session,
         found=found,
         contact=CONTACTS[found.contact],
         now=now,

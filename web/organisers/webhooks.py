@@ -60,7 +60,6 @@ def list_webhooks(
     views = endpoints.of_organisation(session, desk.organiser)
     return desk.page(
         "organisers/webhooks.html",
-        session,
         views=views,
         hosts={view.endpoint.id: _host(view) for view in views},
         counts=deliveries.counts(session, [view.endpoint.id for view in views]),
@@ -110,7 +109,7 @@ def create(
         page = partial(_new_page, session, desk, form)
         return password_again.refused(form, _with_one_filter_field(error), page)
     _log_change("webhook_made", desk.organiser, view)
-    return _secret_page(session, desk, view, secret, is_new=True)
+    return _secret_page(desk, view, secret, is_new=True)
 
 
 @router.get(f"{PATH}/{{webhook_id}}")
@@ -184,7 +183,7 @@ def rotate_secret(
         form.note(error)
         return _webhook_page(session, desk, view, form, now=now, status=409)
     _log_change("webhook_secret_made", desk.organiser, view)
-    return _secret_page(session, desk, view, secret, is_new=False)
+    return _secret_page(desk, view, secret, is_new=False)
 
 
 @router.get(f"{PATH}/{{webhook_id}}/delete")
@@ -193,7 +192,6 @@ def ask_to_delete(webhook_id: UUID, desk: OwnerDesk, session: ReadSession) -> Re
     view = endpoints.own(session, webhook_id, desk.organiser)
     return desk.page(
         "organisers/webhook_delete.html",
-        session,
         view=view,
         host=_host(view),
         counts=_delivery_counts(session, view),
@@ -233,7 +231,6 @@ def _with_one_filter_field(error: Invalid | Limited) -> Invalid | Limited:
 def _new_page(session: Session, desk: Desk, form: forms.Form, *, status: int = 200) -> Response:
     return desk.page(
         "organisers/webhook_new.html",
-        session,
         status=status,
         form=form,
         events=webhook_forms.EVENTS,
@@ -241,12 +238,9 @@ def _new_page(session: Session, desk: Desk, form: forms.Form, *, status: int = 2
     )
 
 
-def _secret_page(
-    session: Session, desk: Desk, view: WebhookView, secret: str, *, is_new: bool
-) -> Response:
+def _secret_page(desk: Desk, view: WebhookView, secret: str, *, is_new: bool) -> Response:
     return desk.page(
         "organisers/webhook_secret.html",
-        session,
         view=view,
         host=_host(view),
         secret=secret,
@@ -273,7 +267,6 @@ def _webhook_page(
     )
     return desk.page(
         "organisers/webhook.html",
-        session,
         status=status,
         view=view,
         host=_host(view),

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from api.http.dependencies import Now, ReadSession, TheLobby
 from models import AccountEventKind
 from services.accounts import changes, record, recovery_codes, second_steps, sessions
-from services.assembly import Lobby
 from services.errors import Invalid, Limited
 from services.organisations import organisations, organisers
 from web.base import forms
@@ -41,7 +40,6 @@ def show_account(desk: ViewerDesk, session: ReadSession, now: Now, done: str = "
     step = second_steps.since(session, desk.organiser.id)
     return desk.page(
         "organisers/accounts/account.html",
-        session,
         done=DONE.get(done, ""),
         second_step_since=step,
         codes_left=recovery_codes.count(session, desk.organiser.id) if step else 0,
@@ -52,9 +50,9 @@ def show_account(desk: ViewerDesk, session: ReadSession, now: Now, done: str = "
 
 
 @router.get(f"{HOME}/password")
-def ask_for_password(desk: ViewerDesk, lobby: TheLobby) -> Response:
+def ask_for_password(desk: ViewerDesk) -> Response:
     """Asks for the old and the new password."""
-    return _password_page(desk, lobby, forms.Form(), status=200)
+    return _password_page(desk, forms.Form(), status=200)
 
 
 @router.post(f"{HOME}/password")
@@ -80,7 +78,7 @@ def change_password(
                 now=lobby.clock(),
             )
     except (Invalid, Limited) as error:
-        return password_again.refused(form, error, partial(_password_page, desk, lobby, form))
+        return password_again.refused(form, error, partial(_password_page, desk, form))
     return see_other(f"{HOME}?done=password")
 
 
@@ -118,6 +116,5 @@ def end_one(session_id: UUID, desk: ViewerDesk, lobby: TheLobby) -> Response:
     return see_other(f"{HOME}?done=ended")
 
 
-def _password_page(desk: Desk, lobby: Lobby, form: forms.Form, *, status: int) -> Response:
-    with lobby.database.read() as session:
-        return desk.page("organisers/accounts/password.html", session, status=status, form=form)
+def _password_page(desk: Desk, form: forms.Form, *, status: int) -> Response:
+    return desk.page("organisers/accounts/password.html", status=status, form=form)

@@ -69,9 +69,9 @@ def list_people(desk: ViewerDesk, session: ReadSession, now: Now, done: Done = "
 
 
 @router.get(f"{PATH}/invite")
-def ask_whom_to_invite(desk: OwnerDesk, session: ReadSession) -> Response:
+def ask_whom_to_invite(desk: OwnerDesk) -> Response:
     """Shows an empty form."""
-    return _invite_page(desk, session, forms.Form({"role": Role.EDITOR}))
+    return _invite_page(desk, forms.Form({"role": Role.EDITOR}))
 
 
 @router.post(f"{PATH}/invite")
@@ -80,7 +80,6 @@ def invite(
     request: Request,
     desk: OwnerDesk,
     lobby: TheLobby,
-    session: ReadSession,
     now: Now,
 ) -> Response:
     """Invites somebody. The answer is the same for an address that has an account here."""
@@ -93,7 +92,7 @@ def invite(
                 writing, lobby.keyring, by=desk.organiser, email=fields.email, role=role, now=now
             )
     except (Invalid, Limited) as error:
-        return password_again.refused(form, error, partial(_invite_page, desk, session, form))
+        return password_again.refused(form, error, partial(_invite_page, desk, form))
     return see_other(f"{PATH}?done=invited")
 
 
@@ -124,7 +123,7 @@ def withdraw(invitation_id: UUID, desk: OwnerDesk, lobby: TheLobby, now: Now) ->
 def ask_for_role(organiser_id: UUID, desk: OwnerDesk, session: ReadSession) -> Response:
     """Shows the roles, with the present one chosen."""
     person = people.own(session, organiser_id, organisation_id=desk.organisation_id)
-    return _role_page(desk, session, person, forms.Form({"role": person.role}))
+    return _role_page(desk, person, forms.Form({"role": person.role}))
 
 
 @router.post(PATH + "/{organiser_id}/role")
@@ -146,7 +145,7 @@ def change_role(
             people.change_role(writing, person, role, by=desk.organiser, now=now)
     except (Conflict, Invalid, Limited) as error:
         person = people.own(session, organiser_id, organisation_id=desk.organisation_id)
-        page = partial(_role_page, desk, session, person, form)
+        page = partial(_role_page, desk, person, form)
         return password_again.refused(form, _as_field_error(error, "role"), page)
     return see_other(f"{PATH}?done=role")
 
@@ -225,7 +224,6 @@ def _list_page(
     waiting = invitations.of_organisation(session, desk.organisation_id) if desk.is_owner else []
     return desk.page(
         "organisers/accounts/people.html",
-        session,
         status=status,
         people=listed,
         invitations=waiting,
@@ -236,17 +234,14 @@ def _list_page(
     )
 
 
-def _invite_page(desk: Desk, session: Session, form: forms.Form, *, status: int = 200) -> Response:
+def _invite_page(desk: Desk, form: forms.Form, *, status: int = 200) -> Response:
     template = "organisers/accounts/invite.html"
-    return desk.page(template, session, status=status, form=form, roles=ROLES)
+    return desk.page(template, status=status, form=form, roles=ROLES)
 
 
-def _role_page(
-    desk: Desk, session: Session, person: Organiser, form: forms.Form, *, status: int = 200
-) -> Response:
+def _role_page(desk: Desk, person: Organiser, form: forms.Form, *, status: int = 200) -> Response:
     return desk.page(
         "organisers/accounts/role.html",
-        session,
         status=status,
         person=person,
         form=form,
@@ -259,7 +254,6 @@ def _removal_page(
 ) -> Response:
     return desk.page(
         "organisers/accounts/remove.html",
-        session,
         status=status,
         person=person,
         form=form,

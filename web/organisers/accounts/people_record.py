@@ -23,7 +23,6 @@ def show_record(
     found = record.of_organisation(session, desk.organisation_id, limit=PER_PAGE + 1, after=after)
     return desk.page(
         "organisers/accounts/record.html",
-        session,
         events=found[:PER_PAGE],
         number=page,
         is_last=len(found) <= PER_PAGE,

@@ -68,13 +68,13 @@ def set_up(
             )
     except (Invalid, Limited) as error:
         return password_again.refused(form, error, partial(_set_up_page, desk, lobby, form))
-    return _codes_page(desk, lobby, codes, kept.own_path(fields.next), is_new=True)
+    return _codes_page(desk, codes, kept.own_path(fields.next), is_new=True)
 
 
 @router.get(f"{HOME}/recovery-codes")
-def ask_for_new_codes(desk: ViewerDesk, lobby: TheLobby) -> Response:
+def ask_for_new_codes(desk: ViewerDesk) -> Response:
     """Asks for the password, before new recovery codes replace the old ones."""
-    return _new_codes_page(desk, lobby, forms.Form(), status=200)
+    return _new_codes_page(desk, forms.Form(), status=200)
 
 
 @router.post(f"{HOME}/recovery-codes")
@@ -95,8 +95,8 @@ def make_new_codes(
                 now=lobby.clock(),
             )
     except (Invalid, Limited) as error:
-        return password_again.refused(form, error, partial(_new_codes_page, desk, lobby, form))
-    return _codes_page(desk, lobby, codes, HOME, is_new=False)
+        return password_again.refused(form, error, partial(_new_codes_page, desk, form))
+    return _codes_page(desk, codes, HOME, is_new=False)
 
 
 def _has_one(desk: Desk, lobby: Lobby) -> bool:
@@ -104,9 +104,8 @@ def _has_one(desk: Desk, lobby: Lobby) -> bool:
         return second_steps.has(session, desk.organiser.id)
 
 
-def _new_codes_page(desk: Desk, lobby: Lobby, form: forms.Form, *, status: int) -> Response:
-    with lobby.database.read() as session:
-        return desk.page("organisers/accounts/new_codes.html", session, status=status, form=form)
+def _new_codes_page(desk: Desk, form: forms.Form, *, status: int) -> Response:
+    return desk.page("organisers/accounts/new_codes.html", status=status, form=form)
 
 
 def _set_up_page(desk: Desk, lobby: Lobby, form: forms.Form, *, status: int = 200) -> Response:
@@ -115,7 +114,6 @@ def _set_up_page(desk: Desk, lobby: Lobby, form: forms.Form, *, status: int = 20
         address = second_steps.address_of(secret, desk.organiser, service=SERVICE)
         return desk.page(
             "organisers/accounts/set_up.html",
-            session,
             status=status,
             form=form,
             has_one=second_steps.has(session, desk.organiser.id),
@@ -125,11 +123,8 @@ def _set_up_page(desk: Desk, lobby: Lobby, form: forms.Form, *, status: int = 20
         )
 
 
-def _codes_page(desk: Desk, lobby: Lobby, codes: list[str], way: str, *, is_new: bool) -> Response:
-    with lobby.database.read() as session:
-        return desk.page(
-            "organisers/accounts/recovery_codes.html", session, codes=codes, way=way, is_new=is_new
-        )
+def _codes_page(desk: Desk, codes: list[str], way: str, *, is_new: bool) -> Response:
+    return desk.page("organisers/accounts/recovery_codes.html", codes=codes, way=way, is_new=is_new)
 
 
 def _picture(address: str) -> Markup:

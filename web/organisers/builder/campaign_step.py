@@ -50,9 +50,9 @@ class CampaignFields(BaseModel):
 
 
 @router.get(NEW)
-def ask_for_new(desk: EditorDesk, session: ReadSession) -> Response:
+def ask_for_new(desk: EditorDesk) -> Response:
     """Shows an empty form."""
-    return _new_page(desk, session, forms.Form({"id": new_id()}))
+    return _new_page(desk, forms.Form({"id": new_id()}))
 
 
 @router.post(NEW)
@@ -60,7 +60,6 @@ def begin(
     fields: Annotated[NewCampaignFields, Form()],
     desk: EditorDesk,
     lobby: TheLobby,
-    session: ReadSession,
     now: Now,
 ) -> Response:
     """Makes a draft and leads to its first step."""
@@ -82,7 +81,7 @@ def begin(
             slug = campaign.slug
     except (Invalid, Conflict) as error:
         status = step_forms.note(form, error, field_of_conflict="slug")
-        return _new_page(desk, session, form, status=status)
+        return _new_page(desk, form, status=status)
     return see_other(f"{frame.path_of(slug, Step.CAMPAIGN)}?done=added")
 
 
@@ -165,9 +164,9 @@ def _slug(form: forms.Form) -> str:
     return form.check("slug", rule, missing="Enter an address.")
 
 
-def _new_page(desk: Desk, session: Session, form: forms.Form, *, status: int = 200) -> Response:
+def _new_page(desk: Desk, form: forms.Form, *, status: int = 200) -> Response:
     template = "organisers/builder/new_campaign.html"
-    return desk.page(template, session, status=status, form=form)
+    return desk.page(template, status=status, form=form)
 
 
 def _page(

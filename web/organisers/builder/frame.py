@@ -214,7 +214,6 @@ def show(
     builder = Builder(campaign, step, found, saved_at or campaign.updated_at, now)
     return desk.page(
         template,
-        session,
         status=status,
         builder=builder,
         campaign=campaign,

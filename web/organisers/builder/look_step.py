@@ -73,7 +73,6 @@ def ask_to_remove(slug: Slug, desk: EditorDesk, session: ReadSession) -> Respons
     campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
     return desk.page(
         "organisers/builder/remove_picture.html",
-        session,
         campaign=campaign,
         picture=pictures.shown(session, campaign.id),
         back=frame.path_of(slug, Step.LOOK),

@@ -94,7 +94,7 @@ def ask_outcome(slug: Slug, desk: OwnerDesk, session: ReadSession) -> Response:
     _require_begun(campaign)
     values = _outcome_of(campaign)
     form = forms.Form({**values, "version": versions.of(values)})
-    return _outcome_page(desk, session, campaign, form)
+    return _outcome_page(desk, campaign, form)
 
 
 @router.post(OUTCOME)
@@ -126,7 +126,7 @@ def save_outcome(
     except (Invalid, Conflict) as error:
         status = step_forms.note(form, error, typed)
         campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
-        return _outcome_page(desk, session, campaign, form, status=status)
+        return _outcome_page(desk, campaign, form, status=status)
     return see_other(f"{frame.path_of(slug, Step.OPEN)}?done=saved")
 
 
@@ -139,7 +139,6 @@ def ask(slug: Slug, stage: TheStage, desk: EditorDesk, session: ReadSession, now
         return see_other(frame.path_of(slug, Step.OPEN))
     return desk.page(
         "organisers/builder/stage.html",
-        session,
         campaign=campaign,
         stage=stage,
         opening=_opening(session, campaign),
@@ -226,11 +225,10 @@ def _outcome_of(campaign: Campaign) -> dict[str, str]:
 
 
 def _outcome_page(
-    desk: Desk, session: Session, campaign: Campaign, form: forms.Form, *, status: int = 200
+    desk: Desk, campaign: Campaign, form: forms.Form, *, status: int = 200
 ) -> Response:
     return desk.page(
         "organisers/builder/outcome.html",
-        session,
         status=status,
         campaign=campaign,
         form=form,

@@ -50,7 +50,6 @@ def ask(
     _require_possible(desk, campaign, petition, stage)
     return desk.page(
         "organisers/builder/petition_stage.html",
-        session,
         campaign=campaign,
         petition=petition,
         stage=stage,

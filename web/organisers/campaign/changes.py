@@ -53,7 +53,6 @@ def show_changes(
     )
     return desk.page(
         "organisers/campaign/changes.html",
-        session,
         campaign=campaign,
         days=by_day(found[:PAGE_SIZE]),
         since=begins,

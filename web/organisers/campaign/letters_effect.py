@@ -70,7 +70,6 @@ def show_effect(
     query = _query(effect, chosen, party)
     return desk.page(
         "organisers/campaign/letters_effect.html",
-        session,
         status=422 if form.problems else 200,
         campaign=campaign,
         effect=effect,

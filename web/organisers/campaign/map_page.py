@@ -35,7 +35,6 @@ def show_map(
     summary = tally_summaries.of_tally(tally)
     return desk.page(
         "organisers/campaign/map.html",
-        session,
         campaign=campaign,
         tally=tally,
         by=chosen,

@@ -127,7 +127,6 @@ def _page(
     )
     return desk.page(
         "organisers/campaign/overview.html",
-        session,
         status=status,
         campaign=campaign,
         shown=shown,
@@ -146,7 +145,6 @@ def _draft(desk: Desk, session: Session, campaign: Campaign, now: datetime) -> R
     found = readiness.of_campaign(session, campaign, now=now)
     return desk.page(
         "organisers/campaign/overview_draft.html",
-        session,
         campaign=campaign,
         builder=frame.Builder(campaign, frame.Step.OPEN, found, campaign.updated_at, now),
     )

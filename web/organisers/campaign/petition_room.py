@@ -39,7 +39,6 @@ def show_petition(
     has_ended = campaign.ended_at is not None
     return desk.page(
         "organisers/campaign/petition_room.html",
-        session,
         campaign=campaign,
         room=room,
         goals={

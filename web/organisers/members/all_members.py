@@ -47,7 +47,6 @@ def show_mps(
         return see_other(f"{request.url.path}{query.address(q=seat)}")
     return desk.page(
         "organisers/members/mps.html",
-        session,
         campaign=campaign,
         found=found,
         query=query,

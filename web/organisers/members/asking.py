@@ -136,10 +136,9 @@ def page(
             rung_back=query.rung_back,
         )
     except Conflict as error:
-        return nothing_to_ask(desk, session, campaign, error, failed=failed)
+        return nothing_to_ask(desk, campaign, error, failed=failed)
     return desk.page(
         "organisers/members/ask.html",
-        session,
         status=422 if failed else 200,
         campaign=campaign,
         failed=failed,
@@ -152,7 +151,6 @@ def page(
 
 def nothing_to_ask(
     desk: Desk,
-    session: Session,
     campaign: Campaign,
     error: Conflict,
     *,
@@ -162,7 +160,6 @@ def nothing_to_ask(
     text, label = NOTHING_TO_ASK[error.code]
     return desk.page(
         "organisers/members/ask_nothing.html",
-        session,
         status=422 if failed else 200,
         campaign=campaign,
         failed=failed,

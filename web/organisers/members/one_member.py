@@ -98,7 +98,7 @@ def show_seat(
     if isinstance(found, int):
         return see_other(MEMBER_PATH.format(slug=slug, member_id=found) + query.address())
     values = _values(campaign, found, query, now)
-    return desk.page("organisers/members/mp.html", session, campaign=campaign, **values)
+    return desk.page("organisers/members/mp.html", campaign=campaign, **values)
 
 
 def page(
@@ -121,7 +121,6 @@ def page(
     done = asking.done_to(member_id, found.team.entries, ask_query.read(pairs))
     return desk.page(
         "organisers/members/former_mp.html" if is_former else "organisers/members/mp.html",
-        session,
         status=422 if form else 200,
         campaign=campaign,
         **_values(campaign, found, query, now, form=form, done=done)

@@ -80,14 +80,13 @@ def show_phone_list(
     try:
         found = asking.of_campaign(session, campaign, now=now)
     except Conflict as error:
-        return nothing_to_ask(desk, session, campaign, error)
+        return nothing_to_ask(desk, campaign, error)
     length = int(how_many) if how_many in map(str, LENGTHS) else LENGTHS[0]
     chosen = Order(order) if order in set(Order) else Order.BEST
     rows = found.shown(AskList.TO_ASK, AskFilter())[:length]  # the best first
     rows.sort(key=_KEYS[chosen])
     return desk.page(
         "organisers/members/phone_list.html",
-        session,
         campaign=campaign,
         tally=found.tally,
         rows=_phone_rows(session, found, rows),
