@@ -4,30 +4,22 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Response
-from pydantic import BaseModel
 
 from api.http.dependencies import Now, Slug, TheLobby
 from models import QuickAnswerKind
-from services.campaigns import campaigns, quick_answers
+from services.campaigns import quick_answers
 from services.errors import Invalid
 from web.base.desk import EditorDesk
-from web.base.rendering import see_other
-from web.organisers.members import ask_query
+from web.organisers.members import ask_query, team_forms
+from web.organisers.members.team_forms import BackFields
 
 router = APIRouter()
 
 
-class AnswerFields(BaseModel):
-    """The fields as sent. `back` is the query string of the list that the form is on."""
+class AnswerFields(BackFields):
+    """The fields as sent."""
 
     answer: str = ""
-    back: str = ""
-
-
-class BackFields(BaseModel):
-    """The query string of the list that a form is on."""
-
-    back: str = ""
 
 
 @router.post(f"{ask_query.PAGE_PATH}/{{member_id}}/answer")
@@ -40,15 +32,17 @@ def record(
     now: Now,
 ) -> Response:
     """Records an answer, and leads back to the row of the MP."""
-    with lobby.database.write(is_public=False) as session:
-        campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
-        kind, organiser = _kind(fields.answer), desk.organiser
+    with team_forms.writing(lobby, desk, slug) as (session, campaign):
         answer = quick_answers.record(
-            session, campaign, member_id=member_id, kind=kind, organiser=organiser, now=now
+            session,
+            campaign,
+            member_id=member_id,
+            kind=_kind(fields.answer),
+            organiser=desk.organiser,
+            now=now,
         )
         answer_id = answer.id
-    query = ask_query.read_back(fields.back)
-    return see_other(ask_query.back_to(slug, query, member_id, answered=answer_id))
+    return team_forms.back(slug, fields, member_id, answered=answer_id)
 
 
 @router.post(f"{ask_query.PAGE_PATH}/answers/{{answer_id}}/undo")
@@ -60,11 +54,9 @@ def undo(
     lobby: TheLobby,
 ) -> Response:
     """Deletes an answer, so that the one before it counts."""
-    with lobby.database.write(is_public=False) as session:
-        campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
+    with team_forms.writing(lobby, desk, slug) as (session, campaign):
         member_id = quick_answers.undo(session, campaign, answer_id)
-    query = ask_query.read_back(fields.back)
-    return see_other(ask_query.back_to(slug, query, member_id, undone=member_id))
+    return team_forms.back(slug, fields, member_id, undone=member_id)
 
 
 def _kind(text: str) -> QuickAnswerKind:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug
 from models import Campaign, Member, QuickAnswerKind
-from services.campaigns import campaigns, member_notes
+from services.campaigns import member_notes
 from services.campaigns.team_records import TeamEntry
 from services.common import times
 from services.errors import Conflict
@@ -21,6 +21,7 @@ from services.views.desk.members.asking import Asking, AskRow, LettersSoFar
 from services.views.desk.members.member_details import MemberDetails, Office
 from web.base import forms, page_numbers
 from web.base.desk import Desk, EditorDesk
+from web.organisers.campaign import own
 from web.organisers.members import ask_query
 from web.organisers.members.ask_query import AskQuery
 
@@ -105,16 +106,9 @@ def show_list(
     slug: Slug, request: Request, desk: EditorDesk, session: ReadSession, now: Now
 ) -> Response:
     """Shows one of the lists. What the address has and the page does not know is ignored."""
-    campaign = own_campaign(desk, session, slug)
+    campaign = own.of_page(desk, session, slug)
     query = ask_query.read(request.query_params.multi_items())
     return page(desk, session, campaign, query, now=now)
-
-
-def own_campaign(desk: Desk, session: Session, slug: str) -> Campaign:
-    """Returns the campaign of the address. The desk has read it already, if it is their own."""
-    if desk.campaign is not None and desk.campaign.slug == slug:
-        return desk.campaign
-    return campaigns.own(session, slug, organisation_id=desk.organisation_id)
 
 
 def page(

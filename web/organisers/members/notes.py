@@ -4,28 +4,26 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Response
-from pydantic import BaseModel
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
-from services.campaigns import campaigns, member_notes, quick_answers
+from services.campaigns import member_notes, quick_answers
 from services.errors import Invalid
 from services.parliament import members
 from web.base import forms
 from web.base.desk import EditorDesk
-from web.base.rendering import see_other
-from web.organisers.members import ask_query, asking
-from web.organisers.members.answers import BackFields
+from web.organisers.campaign import own
+from web.organisers.members import ask_query, asking, team_forms
 from web.organisers.members.asking import FailedNote
+from web.organisers.members.team_forms import BackFields
 
 router = APIRouter()
 
 
-class NoteFields(BaseModel):
-    """The fields as sent. `back` is the query string of the list that the form is on."""
+class NoteFields(BackFields):
+    """The fields as sent."""
 
     text: str = ""
     ring_back_on: str = ""
-    back: str = ""
 
 
 @router.post(f"{ask_query.PAGE_PATH}/{{member_id}}/notes")
@@ -39,17 +37,16 @@ def add(
     now: Now,
 ) -> Response:
     """Saves a note, and leads back to the row of the MP."""
-    query, form = ask_query.read_back(fields.back), forms.Form(fields.model_dump())
     try:
         member_notes.checked(fields.text, fields.ring_back_on, now=now)
     except Invalid as error:
+        form, query = forms.Form(fields.model_dump()), ask_query.read_back(fields.back)
         form.note(error)
-        campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
+        campaign = own.of_page(desk, session, slug)
         quick_answers.require_member(session, member_id)
         failed = FailedNote(members.get(session, member_id), form)
         return asking.page(desk, session, campaign, query, now=now, failed=failed)
-    with lobby.database.write(is_public=False) as writing:
-        campaign = campaigns.own(writing, slug, organisation_id=desk.organisation_id)
+    with team_forms.writing(lobby, desk, slug) as (writing, campaign):
         note = member_notes.add(
             writing,
             campaign,
@@ -60,7 +57,7 @@ def add(
             now=now,
         )
         note_id = note.id
-    return see_other(ask_query.back_to(slug, query, member_id, noted=note_id))
+    return team_forms.back(slug, fields, member_id, noted=note_id)
 
 
 @router.post(f"{ask_query.PAGE_PATH}/notes/{{note_id}}/rung-back")
@@ -73,12 +70,10 @@ def note_rung_back(
     now: Now,
 ) -> Response:
     """Notes that somebody rang back."""
-    with lobby.database.write(is_public=False) as session:
-        campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
+    with team_forms.writing(lobby, desk, slug) as (session, campaign):
         note = member_notes.note_rung_back(session, campaign, note_id, now=now)
         member_id, day = note.member_id, note.ring_back_on
-    query = ask_query.read_back(fields.back)
-    return see_other(ask_query.back_to(slug, query, member_id, rung=member_id, day=day))
+    return team_forms.back(slug, fields, member_id, rung=member_id, day=day)
 
 
 @router.post(f"{ask_query.PAGE_PATH}/notes/{{note_id}}/remove")
@@ -90,8 +85,6 @@ def remove(
     lobby: TheLobby,
 ) -> Response:
     """Deletes a note for good."""
-    with lobby.database.write(is_public=False) as session:
-        campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
+    with team_forms.writing(lobby, desk, slug) as (session, campaign):
         member_id = member_notes.remove(session, campaign, note_id)
-    query = ask_query.read_back(fields.back)
-    return see_other(ask_query.back_to(slug, query, member_id, undone=member_id))
+    return team_forms.back(slug, fields, member_id, undone=member_id)

@@ -1,9 +1,11 @@
 """One MP, or a constituency without one: figures, what is known, and what the team recorded."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session
 
 from api.http.csv_answers import cacheable_csv
@@ -33,106 +35,90 @@ NOTICES = {"stated": "Saved. The public page shows it.", "ended": "Removed."}
 router = APIRouter()
 
 
-@router.get(f"{MEMBER_PATH}/letters.csv")
-def letters_file(
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a page of one MP or constituency begins with: its campaign, and who reads it when.
+
+    `pairs` is the query string. It has the list from which the reader came, and what was done.
+    """
+
+    desk: Desk
+    session: Session
+    lobby: Lobby
+    campaign: Campaign
+    pairs: Sequence[tuple[str, str]]
+    now: datetime
+
+    @property
+    def query(self) -> MpsQuery:
+        """Returns the list from which the reader came."""
+        return mps_query.read(self.pairs, besides=(*ask_query.DONE, "done"))
+
+    @property
+    def notice(self) -> str:
+        """Returns what to say about a statement that was saved or ended."""
+        return NOTICES.get(dict(self.pairs).get("done", ""), "")
+
+    def reader(self, query: MpsQuery) -> Reader:
+        """Returns who reads, for the services."""
+        return Reader(self.desk.may_edit, self.now, query.only, self.lobby.postcodes.lookup)
+
+
+def visit_of(
     slug: Slug,
-    member_id: str,
     request: Request,
     desk: ViewerDesk,
     session: ReadSession,
+    lobby: TheLobby,
     now: Now,
-) -> Response:
-    """Answers with the letters of each week, as the chart shows them."""
+) -> Visit:
+    """Returns the visit of a request. Raises NotFound for another organisation's campaign."""
     campaign = own.of_page(desk, session, slug)
-    letters = one_member.letters_of(session, campaign, _number(member_id), now=now)
-    return _file(request, campaign, letters, now, f"{slug}-letters-{member_id}.csv")
+    return Visit(desk, session, lobby, campaign, request.query_params.multi_items(), now)
+
+
+TheVisit = Annotated[Visit, Depends(visit_of)]
+
+
+@router.get(f"{MEMBER_PATH}/letters.csv")
+def letters_file(member_id: str, request: Request, visit: TheVisit) -> Response:
+    """Answers with the letters of each week, as the chart shows them."""
+    number = _number(member_id)
+    letters = one_member.letters_of(visit.session, visit.campaign, number, now=visit.now)
+    return _file(request, visit, letters, member_id)
 
 
 @router.get(MEMBER_PATH)
-def show_member(
-    slug: Slug,
-    member_id: str,
-    request: Request,
-    desk: ViewerDesk,
-    session: ReadSession,
-    lobby: TheLobby,
-    now: Now,
-) -> Response:
+def show_member(member_id: str, visit: TheVisit) -> Response:
     """Shows an MP, or a former one. The address has the list from which the reader came."""
-    campaign = own.of_page(desk, session, slug)
-    return page(request, desk, session, lobby, campaign, _number(member_id), now=now)
+    return page(visit, _number(member_id))
 
 
 @router.get(f"{SEAT_PATH}/letters.csv")
-def seat_letters_file(
-    slug: Slug,
-    gss: str,
-    request: Request,
-    desk: ViewerDesk,
-    session: ReadSession,
-    lobby: TheLobby,
-    now: Now,
-) -> Response:
+def seat_letters_file(slug: Slug, gss: str, request: Request, visit: TheVisit) -> Response:
     """Answers with the letters of each week to a seat without an MP; another leads to its MP's."""
-    campaign = own.of_page(desk, session, slug)
-    found = one_member.of_seat(session, campaign, gss, _reader(desk, lobby, MpsQuery(), now))
+    found = one_member.of_seat(visit.session, visit.campaign, gss, visit.reader(MpsQuery()))
     if isinstance(found, int):
         return see_other(f"{MEMBER_PATH.format(slug=slug, member_id=found)}/letters.csv")
-    return _file(request, campaign, found.letters, now, f"{slug}-letters-{gss}.csv")
+    return _file(request, visit, found.letters, gss)
 
 
 @router.get(SEAT_PATH)
-def show_seat(
-    slug: Slug,
-    gss: str,
-    request: Request,
-    desk: ViewerDesk,
-    session: ReadSession,
-    lobby: TheLobby,
-    now: Now,
-) -> Response:
+def show_seat(slug: Slug, gss: str, visit: TheVisit) -> Response:
     """Shows a constituency without an MP. Any other leads to the page of its MP."""
-    campaign = own.of_page(desk, session, slug)
-    query = mps_query.read(request.query_params.multi_items())
-    found = one_member.of_seat(session, campaign, gss, _reader(desk, lobby, query, now))
+    query = visit.query
+    found = one_member.of_seat(visit.session, visit.campaign, gss, visit.reader(query))
     if isinstance(found, int):
         return see_other(MEMBER_PATH.format(slug=slug, member_id=found) + query.address())
-    values = _values(campaign, found, query, now)
-    return desk.page("organisers/members/mp.html", campaign=campaign, **values)
+    return _page(visit, query, found)
 
 
-def page(
-    request: Request,
-    desk: Desk,
-    session: Session,
-    lobby: Lobby,
-    campaign: Campaign,
-    member_id: int,
-    *,
-    now: datetime,
-    form: forms.Form | None = None,
-) -> Response:
+def page(visit: Visit, member_id: int, *, form: forms.Form | None = None) -> Response:
     """Renders the page of a member, with a statement that was not saved if there is one."""
-    pairs = request.query_params.multi_items()
-    query = mps_query.read(pairs, besides=(*ask_query.DONE, "done"))
-    reader = _reader(desk, lobby, query, now)
-    found = one_member.of_member(session, campaign, member_id, reader)
-    is_former = isinstance(found, FormerPage)
-    done = asking.done_to(member_id, found.team.entries, ask_query.read(pairs))
-    return desk.page(
-        "organisers/members/former_mp.html" if is_former else "organisers/members/mp.html",
-        status=422 if form else 200,
-        campaign=campaign,
-        **_values(campaign, found, query, now, form=form, done=done)
-        | {
-            "notice": NOTICES.get(request.query_params.get("done", ""), ""),
-            "site": lobby.settings.base_url,
-        },
-    )
-
-
-def _reader(desk: Desk, lobby: Lobby, query: MpsQuery, now: datetime) -> Reader:
-    return Reader(desk.may_edit, now, query.only, lobby.postcodes.lookup)
+    query = visit.query
+    found = one_member.of_member(visit.session, visit.campaign, member_id, visit.reader(query))
+    done = asking.done_to(member_id, found.team.entries, ask_query.read(visit.pairs))
+    return _page(visit, query, found, form=form, done=done)
 
 
 def _number(text: str) -> int:
@@ -142,33 +128,35 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _values(
-    campaign: Campaign,
-    found: OnePage | FormerPage,
+def _page(
+    visit: Visit,
     query: MpsQuery,
-    now: datetime,
+    found: OnePage | FormerPage,
     *,
     form: forms.Form | None = None,
     done: Any = None,
-) -> dict[str, Any]:
-    today = times.today(now)
-    return {
-        "found": found,
-        "query": query,
-        "chart": _chart(campaign, found.letters, now),
-        "weeks": _table(campaign, found.letters, now),
-        "tag": stance_words.tag,
-        "words": stance_words,
-        "form": form or forms.Form(),
-        "no_form": forms.Form(),
-        "done": done,
-        "notice": "",
-        "site": "",
-        "longest": member_notes.LONGEST,
-        "today": today,
-        "furthest": today + member_notes.FURTHEST,
-        "now": now,
-    }
+) -> Response:
+    is_former, today = isinstance(found, FormerPage), times.today(visit.now)
+    return visit.desk.page(
+        "organisers/members/former_mp.html" if is_former else "organisers/members/mp.html",
+        status=422 if form else 200,
+        campaign=visit.campaign,
+        found=found,
+        query=query,
+        chart=_chart(visit.campaign, found.letters, visit.now),
+        weeks=_table(visit.campaign, found.letters, visit.now),
+        tag=stance_words.tag,
+        words=stance_words,
+        form=form or forms.Form(),
+        no_form=forms.Form(),
+        done=done,
+        notice=visit.notice,
+        site=visit.lobby.settings.base_url,
+        longest=member_notes.LONGEST,
+        today=today,
+        furthest=today + member_notes.FURTHEST,
+        now=visit.now,
+    )
 
 
 def _last_day(campaign: Campaign, now: datetime) -> date:
@@ -188,7 +176,7 @@ def _table(campaign: Campaign, letters: SentLetters, now: datetime) -> Table:
     return Table(("Week from", "Letters sent"), tuple(letters.by_week(_last_day(campaign, now))))
 
 
-def _file(
-    request: Request, campaign: Campaign, letters: SentLetters, now: datetime, name: str
-) -> Response:
-    return cacheable_csv(request, _table(campaign, letters, now).csv, name=name, is_public=False)
+def _file(request: Request, visit: Visit, letters: SentLetters, of: str) -> Response:
+    text = _table(visit.campaign, letters, visit.now).csv
+    name = f"{visit.campaign.slug}-letters-{of}.csv"
+    return cacheable_csv(request, text, name=name, is_public=False)

@@ -21,8 +21,9 @@ from services.targets.desk_reasons import DeskReason
 from services.views.desk.members import asking
 from services.views.desk.members.asking import AskFilter, Asking, AskRow
 from web.base.desk import EditorDesk
+from web.organisers.campaign import own
 from web.organisers.members import ask_query
-from web.organisers.members.asking import nothing_to_ask, own_campaign
+from web.organisers.members.asking import nothing_to_ask
 
 LENGTHS = (12, 25, 50, 100)
 ROWS_A_PAGE = 9
@@ -76,7 +77,7 @@ def show_phone_list(
     order: str = "",
 ) -> Response:
     """Shows the list to print. A number or an order that it does not offer is ignored."""
-    campaign = own_campaign(desk, session, slug)
+    campaign = own.of_page(desk, session, slug)
     try:
         found = asking.of_campaign(session, campaign, now=now)
     except Conflict as error:
@@ -104,7 +105,7 @@ def download_phone_list(
     slug: Slug, request: Request, desk: EditorDesk, session: ReadSession, now: Now
 ) -> Response:
     """Returns everybody to ask as CSV, best first. It takes the page's filters."""
-    campaign = own_campaign(desk, session, slug)
+    campaign = own.of_page(desk, session, slug)
     found = asking.of_campaign(session, campaign, now=now)
     query = ask_query.read(request.query_params.multi_items()).checked(found)
     rows = _phone_rows(session, found, found.shown(AskList.TO_ASK, query.only))

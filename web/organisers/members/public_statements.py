@@ -17,7 +17,6 @@ from services.views import member_views
 from web.base import forms
 from web.base.desk import EditorDesk
 from web.base.rendering import see_other
-from web.organisers.campaign import own
 from web.organisers.members import one_member
 
 LONGEST_REASON = 500
@@ -50,10 +49,8 @@ def record(
         new = _checked(form)
     except Invalid as error:
         form.note(error)
-        campaign = own.of_page(desk, session, slug)
-        return one_member.page(
-            request, desk, session, lobby, campaign, member_id, now=now, form=form
-        )
+        visit = one_member.visit_of(slug, request, desk, session, lobby, now)
+        return one_member.page(visit, member_id, form=form)
     with lobby.database.write() as writing:
         campaign = campaigns.own(writing, slug, organisation_id=desk.organisation_id)
         member_overrides.record(
