@@ -42,11 +42,6 @@ EMPTY = {
     AskList.SAID_NO: "Nobody has said no.",
     AskList.NO_ANSWER: "Every office that you rang answered.",
 }
-ANSWERS = {
-    QuickAnswerKind.WILL_SIGN: "Said yes",
-    QuickAnswerKind.WILL_NOT: "Said no",
-    QuickAnswerKind.NO_ANSWER: "No answer",
-}
 LETTERS = {
     LettersSoFar.NONE: "None yet",
     LettersSoFar.FEW: "1 to 5",
@@ -188,7 +183,6 @@ def _list_values(
             "region": [(name, name) for name in found.regions()],
             "letters": list(LETTERS.items()),
         },
-        "answers": ANSWERS,
         "longest": member_notes.LONGEST,
         "today": today,
         "furthest": today + member_notes.FURTHEST,
