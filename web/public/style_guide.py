@@ -6,6 +6,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api.http.dependencies import TheLobby
+from models import ContactPlace, MemberContact, QuickAnswerKind
+from models.base import new_id
+from services.campaigns.team_records import TeamEntry
 from services.errors import FieldError, NotFound
 from services.organisations import brand_colours
 from services.organisations.faces import Face
@@ -23,6 +26,7 @@ from web.base.local import is_on_this_machine
 from web.base.rendering import page
 from web.base.sharing import ShareLinks
 
+_NOW = datetime(2026, 11, 30, 9, 20, tzinfo=UTC)
 _EXAMPLE, _ICON = "#005eb8", "/static/icon.svg"
 router = APIRouter()
 _STANDS = (
@@ -79,9 +83,44 @@ def _of_desk() -> Response:
         form=form,
         palette=brand_colours.light(_EXAMPLE),
         contrast=brand_colours.contrast_on_button(_EXAMPLE),
-        now=datetime(2026, 11, 30, 9, 20, tzinfo=UTC),
+        now=_NOW,
         example=ShownPicture(_ICON, f"{_ICON} 390w", 390, 260, "An icon", "Picture: us"),
+        team=_team(),
+        pages_query={"address": lambda page: f"?of=desk&page={page}"},
     )
+
+
+def _team() -> dict[str, Any]:
+    """Returns an MP whom a team asks, with each kind of entry, and a note that was not saved."""
+    form = Form({"text": "What you typed"})
+    form.problems = (FieldError("ring_back_on", "in_the_past", "Choose today or a later day"),)
+    author = "jo@example.org"
+    day, next_day = _NOW.date(), _NOW.date() + timedelta(days=1)
+    note, ring_back, rung_back = (
+        TeamEntry(new_id(), _NOW - timedelta(hours=hours), author, None, text, on, done_at)
+        for hours, text, on, done_at in (
+            (2, "She reads motions on Mondays.", None, None),
+            (20, "Ask for Jo.", next_day, None),
+            (44, "", day, _NOW),
+        )
+    )
+    answer = TeamEntry(new_id(), _NOW, author, QuickAnswerKind.WILL_SIGN, "", None, None)
+    return {
+        "desk": {"form_token": ""},
+        "path": "/organiser/campaigns/example/ask",
+        "member": {"id": 1, "name": "Morag Ferncastle"},
+        "form": form,
+        "entries": [answer, note, ring_back, rung_back],
+        "contacts": [
+            MemberContact(
+                member_id=1,
+                place=ContactPlace.WESTMINSTER,
+                telephone="020 7946 0101",
+                email="morag.ferncastle@example.org",
+                read_on=day,
+            )
+        ],
+    }
 
 
 def _maps() -> list[HexMap]:
