@@ -428,6 +428,7 @@ _BUSY = (
     PageState("all MPs, no motion", as_("editor", _draft_page("/mps"))),
     PageState("MP", as_("editor", _own("/mps/900001"))),
     PageState("MP, viewer", as_("viewer", _own("/mps/900002"))),
+    PageState("MP, recorded in public", as_("viewer", _own("/mps/900013"))),
     PageState("MP, answer recorded", _answer_recorded),
     PageState("MP, statement not saved", _statement_not_saved),
     PageState("MP, former", as_("editor", _former)),
