@@ -6,6 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
 from models import Campaign, Organisation, Picture, PictureFile
 
@@ -44,13 +45,14 @@ def of_organisation(session: Session, organisation: Organisation) -> Face:
 
 def of_campaign(session: Session, campaign: Campaign) -> Face:
     """Returns the face of the organisation that runs a campaign, in one statement."""
-    statement = (
-        select(Organisation, PictureFile.digest, PictureFile.width, PictureFile.height)
-        .outerjoin(Picture, IS_LOGO)
-        .outerjoin(PictureFile, col(PictureFile.picture_id) == Picture.id)
-        .where(Organisation.id == campaign.organisation_id)
-    )
+    statement = _with_logo().where(Organisation.id == campaign.organisation_id)
     return of_row(*session.exec(statement).one())
+
+
+def of_only_organisation(session: Session) -> Face | None:
+    """Returns the face of the only organisation; None where there are several, or none."""
+    rows = session.exec(_with_logo().limit(2)).all()
+    return of_row(*rows[0]) if len(rows) == 1 else None
 
 
 def of_organisations(session: Session, organisations: Collection[Organisation]) -> dict[UUID, Face]:
@@ -69,6 +71,15 @@ def of_row(
     if digest is None or width is None or height is None:
         return _face(organisation, None)
     return _face(organisation, _logo(digest, width, height))
+
+
+def _with_logo() -> Select[Organisation, str, int, int]:
+    """Selects organisations with the digest, width and height of their logo."""
+    return (
+        select(Organisation, PictureFile.digest, PictureFile.width, PictureFile.height)
+        .outerjoin(Picture, IS_LOGO)
+        .outerjoin(PictureFile, col(PictureFile.picture_id) == Picture.id)
+    )
 
 
 def _face(organisation: Organisation, logo: tuple[str, int] | None) -> Face:

@@ -48,13 +48,18 @@ _HISTORY = (
 
 def updates_texts(session: Session, organisation_ids: Iterable[UUID]) -> dict[UUID, str]:
     """Returns each organisation's current text for the question about news, or the default."""
-    current = _current(session, organisation_ids)
     statement = select(Organisation).where(col(Organisation.id).in_(set(organisation_ids)))
+    return updates_texts_of(session, session.exec(statement).all())
+
+
+def updates_texts_of(session: Session, organisations: Collection[Organisation]) -> dict[UUID, str]:
+    """Returns the same for organisations that have been read already, in one statement."""
+    current = _current(session, [organisation.id for organisation in organisations])
     return {
         organisation.id: current[organisation.id].text
         if organisation.id in current
         else DEFAULT_UPDATES.format(organisation=organisation.name)
-        for organisation in session.exec(statement)
+        for organisation in organisations
     }
 
 

@@ -18,7 +18,6 @@ from models import (
     Motion,
     MotionSignatory,
     MotionStatus,
-    Organisation,
     Petition,
     PetitionTally,
 )
@@ -161,12 +160,6 @@ def takes_letters(view: CampaignView) -> bool:
 def seat_count(session: Session) -> int:
     """Returns how many constituencies there are."""
     return session.exec(select(func.count(col(Constituency.code)))).one()
-
-
-def only_face(session: Session) -> Face | None:
-    """Returns the face of the only organisation; None where there are several, or none."""
-    first = session.exec(select(Organisation).limit(2)).all()
-    return faces.of_organisation(session, first[0]) if len(first) == 1 else None
 
 
 def _backers(session: Session, motion_id: int, now: datetime) -> tuple[Backer, ...]:

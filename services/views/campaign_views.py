@@ -101,7 +101,7 @@ def of_campaigns(
     """
     ids = [campaign.id for campaign in shown]
     organisations = campaigns.organisations_of(session, shown)
-    consents = wordings.updates_texts(session, list(organisations))
+    consents = wordings.updates_texts_of(session, organisations.values())
     public_partners = partners.public_of(session, organisations) if with_partners else {}
     motions = campaign_motions.of_campaigns(session, ids)
     by_campaign = _petition_views(session, shown, now)

@@ -13,6 +13,7 @@ from api.http.dependencies import Slug
 from models import CampaignStatus
 from services.assembly import Lobby
 from services.campaigns import campaigns
+from services.organisations import faces
 from services.views import campaign_pages
 from services.views.campaign_pages import CampaignCard
 from web.base import cached_pages
@@ -78,7 +79,7 @@ def _home(session: Session, lobby: Lobby, *, after: UUID | None, is_private: boo
         "public/home.html",
         session,
         is_private=is_private,
-        face=campaign_pages.only_face(session),
+        face=faces.of_only_organisation(session),
         groups=_groups(cards),
         shows_finder=any(_asks_mps(card) for card in cards),
         form=Form(),

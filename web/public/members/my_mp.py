@@ -7,7 +7,8 @@ from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
 from services.errors import Invalid
-from services.views import campaign_pages, member_campaigns
+from services.organisations import faces
+from services.views import member_campaigns
 from web.base import forms, stands
 from web.base.rendering import page, see_other
 from web.public.members import postcodes
@@ -47,7 +48,7 @@ def show_mp(code: str, session: ReadSession, now: Now) -> Response:
     return page(
         "public/members/my_mp.html",
         session,
-        face=campaign_pages.only_face(session),
+        face=faces.of_only_organisation(session),
         shown=shown,
         stand_of=stands.of_position,
     )
@@ -59,6 +60,6 @@ def _ask(session: Session, form: forms.Form, *, status: int = 200) -> Response:
         session,
         status=status,
         is_private=status != 200,
-        face=campaign_pages.only_face(session),
+        face=faces.of_only_organisation(session),
         form=form,
     )
