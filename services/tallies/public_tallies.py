@@ -12,7 +12,6 @@ from datetime import datetime
 from sqlmodel import Session
 
 from models import Campaign
-from services.parliament.standing import Standing
 from services.tallies import seat_table, tally_summaries
 from services.tallies.neighbours import FEWEST
 from services.tallies.seat_table import Tally, TallyRow
@@ -32,11 +31,6 @@ def without_small(tally: Tally) -> Tally:
         overseas=_public(tally.overseas),
         rows=tuple(map(_row, tally.rows)),
     )
-
-
-def seats_signed(tally: Tally) -> int:
-    """Counts the MPs who have signed and have a seat today: each is in a row of the tally."""
-    return sum(row.standing is Standing.SIGNED for row in tally.rows)
 
 
 def summary_of(tally: Tally) -> TallySummary:

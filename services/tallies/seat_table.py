@@ -105,6 +105,11 @@ class TallyRow(NamedTuple):
         return self.member.party if self.member else None
 
     @property
+    def party_name(self) -> str | None:
+        """The name of the party to show, or None where the seat is vacant."""
+        return parties.display_name(self.member.party) if self.member else None
+
+    @property
     def party_group(self) -> str | None:
         """The party with which the member's party sits, or None where the seat is vacant."""
         return parties.group(self.member.party) if self.member else None
@@ -144,6 +149,11 @@ class Tally:
     rows: tuple[TallyRow, ...]
     cells: Mapping[str, Cell] = field(default_factory=dict)
     map_credit: str = ""
+
+    @property
+    def signed_in_seats(self) -> int:
+        """The number of MPs who have signed and hold a seat today: each is in a row."""
+        return sum(row.standing is Standing.SIGNED for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ def _page(
         face=faces.of_campaign(session, campaign),
         campaign=campaign,
         tally=tally,
-        signed=public_tallies.seats_signed(tally),
+        signed=tally.signed_in_seats,
         map=hex_map.drawn(shown),
         mp_page=_mp_page(query.rows(tally.rows), query),
         query=query,

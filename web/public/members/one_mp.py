@@ -149,7 +149,7 @@ def _common(session: Session, campaign: Campaign, tally: Tally, place: SignPlace
     return {
         "campaign": campaign,
         "tally": tally,
-        "signed": public_tallies.seats_signed(tally),
+        "signed": tally.signed_in_seats,
         "face": faces.of_campaign(session, campaign),
         "query": EmbedPlace("", place.source).query,
     }
