@@ -106,7 +106,7 @@ class OrganisationAnswer(Answer):
 
 
 class MotionAnswer(Answer):
-    """A motion with its number of signatories.
+    """A motion with its number of signatories, and of those who hold a seat today.
 
     `sync_failed`: the last check with Parliament failed.
     """
@@ -118,15 +118,20 @@ class MotionAnswer(Answer):
     status: MotionStatus
     tabled_on: date
     signatories: int
+    signed_in_seats: int
     synced_at: datetime | None
     sync_failed: bool
 
 
 class Totals(Answer):
-    """Confirmed signatures, MPs who have signed the motion, and letters sent."""
+    """Confirmed signatures, MPs who have signed the motion, and letters sent.
+
+    `signed_in_seats` counts the signatories who hold a seat today.
+    """
 
     signatures: int
     signatories: int
+    signed_in_seats: int
     letters_sent: int
 
 
@@ -183,6 +188,7 @@ def campaign_answer(view: CampaignView, base_url: str) -> CampaignAnswer:
         totals=Totals(
             signatures=view.signatures,
             signatories=view.signatories,
+            signed_in_seats=view.signed_in_seats,
             letters_sent=view.letters_sent,
         ),
         partners=[PublicPartner.model_validate(partner) for partner in view.partners],
@@ -197,5 +203,6 @@ def _motion_answer(view: CampaignView) -> MotionAnswer | None:
     return MotionAnswer(
         **motion.model_dump(include=set(MotionAnswer.model_fields)),
         signatories=view.signatories,
+        signed_in_seats=view.signed_in_seats,
         sync_failed=motion.sync_failed_at is not None,
     )

@@ -17,6 +17,7 @@ class LinkedMotionAnswer(Answer):
     """A motion of a campaign.
 
     `signatories` and `withdrawn` count the distinct members who have signed it, and who withdrew.
+    `signed_in_seats` counts the signatories who hold a seat today.
     `amends_id` is the motion that it would amend, if known.
     """
 
@@ -29,6 +30,7 @@ class LinkedMotionAnswer(Answer):
     role: MotionRole
     amends_id: int | None
     signatories: int
+    signed_in_seats: int
     withdrawn: int
     synced_at: datetime | None
     sync_failed: bool
@@ -44,6 +46,7 @@ def linked_motion_answer(linked: LinkedMotion) -> LinkedMotionAnswer:
         parliament_session=linked.parliament_session,
         role=linked.role,
         signatories=linked.signatories,
+        signed_in_seats=linked.signed_in_seats,
         withdrawn=linked.withdrawn,
         sync_failed=motion.sync_failed_at is not None,
         linked_at=linked.linked_at,

@@ -8,6 +8,7 @@ from api.schemas.fields import Answer
 from api.schemas.postcode import ConstituencyAnswer, constituency_answer
 from api.schemas.reply import PublicReplyAnswer, ReplyAnswer, public_reply_answer, reply_answer
 from models import MotionStatus, OfficeKind
+from services.parliament import parties
 from services.parliament.standing import Eligibility, Role, Standing
 from services.views.member_views import MemberMotion, MemberView
 
@@ -56,6 +57,8 @@ class MemberPageAnswer(Answer):
     id: int
     name: str
     party: str
+    party_name: str
+    party_group: str
     constituency: ConstituencyAnswer | None
     memberships: list[MembershipAnswer]
     offices: list[OfficeAnswer]
@@ -74,6 +77,8 @@ def member_page_answer(view: MemberView) -> MemberPageAnswer:
     ]
     return MemberPageAnswer(
         **view.member.model_dump(include={"id", "name", "party"}),
+        party_name=parties.display_name(view.member.party),
+        party_group=parties.group(view.member.party),
         constituency=constituency_answer(view.constituency),
         memberships=[
             MembershipAnswer(

@@ -3,7 +3,8 @@
 from api.schemas.fields import Answer
 from models import Constituency, Member
 from models.postcode import PostcodeStatus
-from services.parliament.seat_snapshots import SeatConstituency, SeatMember
+from services.parliament import parties
+from services.tallies.seat_rows import SeatConstituency, SeatMember
 
 
 class ConstituencyAnswer(Answer):
@@ -16,11 +17,17 @@ class ConstituencyAnswer(Answer):
 
 
 class MemberAnswer(Answer):
-    """An MP, by Parliament's member id, and the name of their constituency."""
+    """An MP, by Parliament's member id, and the name of their constituency.
+
+    `party` is as Parliament gives it, `party_name` the name to show, and `party_group` the party
+    with which it sits: 'Labour' for Labour (Co-op).
+    """
 
     id: int
     name: str
     party: str
+    party_name: str
+    party_group: str
     constituency: str
 
 
@@ -46,6 +53,12 @@ def member_answer(
     """Converts an MP. Returns None if the seat is vacant or unknown."""
     if member is None or constituency is None:
         return None
+    party = member.party
     return MemberAnswer(
-        id=member.id, name=member.name, party=member.party, constituency=constituency.name
+        id=member.id,
+        name=member.name,
+        party=party,
+        party_name=parties.display_name(party),
+        party_group=parties.group(party),
+        constituency=constituency.name,
     )

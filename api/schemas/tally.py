@@ -27,12 +27,16 @@ class TallyMotion(Answer):
 
 
 class TallyMembers(Answer):
-    """Counts of members. `signed` counts the distinct members who have signed and not withdrawn."""
+    """Counts of members. `signed` counts the distinct members who have signed and not withdrawn.
+
+    `signed_in_seats` counts those of them who hold a seat today, of `total` seats.
+    """
 
     total: int
     seats_filled: int
     can_sign: int
     signed: int
+    signed_in_seats: int
     withdrawn: int
 
 
@@ -62,12 +66,15 @@ class TallyReply(Answer):
 class TallyRowAnswer(Answer):
     """A seat. `signatures_per_1000` is the signatures for every 1,000 electors.
 
-    It is null where `electorate` is unknown.
+    It is null where `electorate` is unknown. `party_name` is the name to show, and `party_group`
+    the party with which the member's party sits.
     """
 
     constituency: ConstituencyAnswer | None
     member: MemberAnswer | None
     party: str | None
+    party_name: str | None
+    party_group: str | None
     standing: Standing
     role: Role | None
     signed_on: date | None
@@ -126,6 +133,8 @@ def _row(row: TallyRow) -> TallyRowAnswer:
         constituency=constituency_answer(row.constituency),
         member=member_answer(row.member, row.constituency),
         party=row.party,
+        party_name=row.party_name,
+        party_group=row.party_group,
         standing=row.standing,
         role=row.role,
         signed_on=row.signed_on,

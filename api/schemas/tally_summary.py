@@ -19,6 +19,7 @@ CSV_COLUMNS = (
     "letters_sent",
     "electorate",
     "signatures_per_1000",
+    "signed_in_seats",
 )
 
 
@@ -32,6 +33,7 @@ class WithoutSeat(Answer):
 class SummaryRowAnswer(Answer):
     """The seats of one party, nation or region. By party, vacant seats are a row 'Vacant'.
 
+    A row has seats alone, so that `signed_in_seats` equals `signed`.
     `signed_of_can_sign` is between 0 and 1, or null if nobody can sign. `electorate` and
     `signatures_per_1000` are null unless the electorate of every seat is known.
     """
@@ -47,6 +49,7 @@ class SummaryRowAnswer(Answer):
     letters_sent: int
     electorate: int | None
     signatures_per_1000: float | None
+    signed_in_seats: int
 
 
 class SummaryAnswer(Answer):
@@ -106,4 +109,5 @@ def _cells(row: SummaryRow) -> tuple[object, ...]:
         row.letters_sent,
         row.electorate,
         two_digits(row.signatures_per_1000),
+        row.signed_in_seats,
     )

@@ -1,7 +1,7 @@
 """Bodies of the members whom a campaign should ask next."""
 
 from api.schemas.fields import Answer
-from api.schemas.postcode import ConstituencyAnswer, MemberAnswer
+from api.schemas.postcode import ConstituencyAnswer, MemberAnswer, member_answer
 from services.targets.reasons import ReasonCode
 from services.targets.targets import RankedTarget
 
@@ -32,9 +32,7 @@ def target_answer(target: RankedTarget) -> TargetAnswer:
     return TargetAnswer(
         rank=target.rank,
         constituency=ConstituencyAnswer.model_validate(seat),
-        member=MemberAnswer(
-            id=member.id, name=member.name, party=member.party, constituency=seat.name
-        ),
+        member=member_answer(member, seat),
         party=member.party,
         score=round(target.score, 3),
         signatures=target.signatures,

@@ -1,5 +1,6 @@
 """The motions of a campaign: reading them, and linking them with a key."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -27,10 +28,13 @@ _LIST = TypeAdapter(list[LinkedMotionAnswer])
 
 
 @router.get("/campaigns/{slug}/motions", response_model=list[LinkedMotionAnswer])
-def list_motions(slug: Slug, request: Request, caller: Anyone, session: ReadSession) -> Response:
+def list_motions(
+    slug: Slug, request: Request, caller: Anyone, session: ReadSession, now: Now
+) -> Response:
     """List the motions of a campaign: the current one, then amendments, then earlier ones."""
     viewer = caller.organisation_id if caller else None
-    content = _LIST.dump_json(_answers(session, campaigns.public(session, slug, viewer=viewer).id))
+    campaign = campaigns.public(session, slug, viewer=viewer)
+    content = _LIST.dump_json(_answers(session, campaign.id, now.date()))
     return cacheable_bytes(request, content, etag_source=content, media_type=MEDIA_TYPE)
 
 
@@ -50,7 +54,8 @@ def link_motion(
     with lobby.database.write() as session:
         campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
         campaign_motions.link(session, campaign, motion_id, role=body.role, now=now)
-        return next(answer for answer in _answers(session, campaign.id) if answer.id == motion_id)
+        answers = _answers(session, campaign.id, now.date())
+        return next(answer for answer in answers if answer.id == motion_id)
 
 
 @router.delete("/campaigns/{slug}/motions/{motion_id}", status_code=204)
@@ -65,8 +70,8 @@ def unlink_motion(
     campaign_motions.unlink(session, campaign, motion_id, now=now)
 
 
-def _answers(session: Session, campaign_id: UUID) -> list[LinkedMotionAnswer]:
+def _answers(session: Session, campaign_id: UUID, today: date) -> list[LinkedMotionAnswer]:
     return [
         linked_motion_answer(motion)
-        for motion in campaign_motions.of_campaign(session, campaign_id)
+        for motion in campaign_motions.of_campaign(session, campaign_id, today=today)
     ]

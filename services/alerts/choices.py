@@ -60,7 +60,7 @@ def save(
     if choice is None:
         choice = AlertChoice(organiser_id=organiser.id, every=every, told_at=now, updated_at=now)
     if AlertKind.GOAL in kinds and AlertKind.GOAL not in choice.kinds:
-        running = facts.running_campaigns(session, organiser.organisation_id)
+        running = facts.running_campaigns(session, organiser.organisation_id, now=now)
         choice.told = sorted({*choice.told, *composing.reached_goals(running)})
     choice.kinds, choice.every, choice.updated_at = [str(kind) for kind in kinds], every, now
     session.add(choice)

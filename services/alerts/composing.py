@@ -90,6 +90,6 @@ def _about(running: RunningCampaign) -> News:
         campaign=campaign.title,
         slug=campaign.slug,
         motion=motion.number if motion else "",
-        signed=running.signed,
+        signed=running.signed_in_seats,
         seats=running.seats,
     )

@@ -29,8 +29,10 @@ from models import (
 )
 from models.base import UtcDateTime
 from services.alerts.name_changes import OF_MOTION, OF_NAMES, Event
+from services.common import times
 from services.mail import outbox
 from services.mail.pacing import AT_ONCE, Pace
+from services.parliament import seats
 
 _KINDS = (*OF_NAMES, *OF_MOTION)
 _WAITING = (MessageState.QUEUED, MessageState.DEFERRED)
@@ -40,7 +42,8 @@ _WAITING = (MessageState.QUEUED, MessageState.DEFERRED)
 class RunningCampaign:
     """An open campaign with its current motion, if it has one.
 
-    `signed` counts the MPs on the motion, of `seats`. `followed_since` is when we first looked at
+    `signed` counts the members on the motion, and `signed_in_seats` those of them who hold one of
+    the `seats` today. `followed_since` is when we first looked at
     the motion, or linked it, if that was later: earlier names are no news. `letter_due` is when the
     oldest letter that waits was due.
     """
@@ -50,6 +53,7 @@ class RunningCampaign:
     linked_at: datetime | None
     first_look: datetime | None
     signed: int
+    signed_in_seats: int
     seats: int
     letter_due: datetime | None
 
@@ -105,7 +109,7 @@ def of_organisation(
 ) -> Facts:
     """Returns the facts, with the events that were seen after `since`, until `until`."""
     organisation = session.get_one(Organisation, organisation_id)
-    running = running_campaigns(session, organisation_id)
+    running = running_campaigns(session, organisation_id, now=now)
     motion_ids = {each.motion.id for each in running if each.motion}
     return Facts(
         campaigns=running,
@@ -116,9 +120,11 @@ def of_organisation(
     )
 
 
-def running_campaigns(session: Session, organisation_id: UUID) -> list[RunningCampaign]:
+def running_campaigns(
+    session: Session, organisation_id: UUID, *, now: datetime
+) -> list[RunningCampaign]:
     """Returns the open campaigns of an organisation, the oldest first."""
-    values = {"organisation_id": organisation_id}
+    values = {"organisation_id": organisation_id, "today": times.today(now)}
     return [RunningCampaign(*row) for row in session.execute(_RUNNING, values)]
 
 
@@ -133,6 +139,10 @@ def _of_row(value: Any, *conditions: Any) -> sa.ScalarSelect[Any]:
     return sa.select(value).where(*conditions).correlate(Campaign, Motion).scalar_subquery()
 
 
+_TODAY = sa.bindparam("today", type_=sa.Date())
+# Distinct members, because a member can appear twice.
+_MEMBERS = sa.func.count(sa.distinct(col(MotionSignatory.member_id)))
+_SIGNED = (col(MotionSignatory.motion_id) == Motion.id, ~col(MotionSignatory.is_withdrawn))
 _RUNNING = (
     sa.select(
         Campaign,
@@ -142,12 +152,8 @@ _RUNNING = (
             sa.func.min(col(MotionEvent.seen_at), type_=UtcDateTime()),
             col(MotionEvent.motion_id) == Motion.id,
         ),
-        # Distinct members, because a member can appear twice.
-        _of_row(
-            sa.func.count(sa.distinct(col(MotionSignatory.member_id))),
-            col(MotionSignatory.motion_id) == Motion.id,
-            ~col(MotionSignatory.is_withdrawn),
-        ),
+        _of_row(_MEMBERS, *_SIGNED),
+        _of_row(_MEMBERS, *_SIGNED, seats.holds_seat(col(MotionSignatory.member_id), _TODAY)),
         sa.select(sa.func.count(col(Constituency.code))).scalar_subquery(),
         _of_row(
             sa.func.min(col(OutboxMessage.due_at), type_=UtcDateTime()),

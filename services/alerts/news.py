@@ -36,7 +36,8 @@ class News:
     """Public facts and counts.
 
     `names` are those of at most ten members, and `others` counts the rest. `signed` counts the MPs
-    on the motion, of `seats`. `since` is when a trouble began, or the last good answer came.
+    on the motion who hold one of the `seats` today. `since` is when a trouble began, or the last
+    good answer came.
     """
 
     what: NewsKind

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from models import (
     ParliamentSession,
 )
 from services.errors import Conflict, Invalid, NotFound
+from services.parliament import seats
 
 
 class MotionRole(StrEnum):
@@ -37,25 +38,27 @@ _ORDER = (MotionRole.CURRENT, MotionRole.AMENDMENT, MotionRole.EARLIER)
 class LinkedMotion:
     """A campaign's motion.
 
-    `signatories` counts the distinct members who have signed it, `withdrawn` those who removed
-    their names; `parliament_session` is a name such as '2026-27'.
+    `signatories` counts the distinct members who have signed it, `signed_in_seats` those of them
+    who hold a seat today, and `withdrawn` those who removed their names; `parliament_session` is a
+    name such as '2026-27'.
     """
 
     motion: Motion
     role: MotionRole
     parliament_session: str | None
     signatories: int
+    signed_in_seats: int
     withdrawn: int
     linked_at: datetime
 
 
-def of_campaign(session: Session, campaign_id: UUID) -> tuple[LinkedMotion, ...]:
+def of_campaign(session: Session, campaign_id: UUID, *, today: date) -> tuple[LinkedMotion, ...]:
     """Returns the motions of one campaign: see `of_campaigns`."""
-    return of_campaigns(session, [campaign_id])[campaign_id]
+    return of_campaigns(session, [campaign_id], today=today)[campaign_id]
 
 
 def of_campaigns(
-    session: Session, campaign_ids: list[UUID]
+    session: Session, campaign_ids: list[UUID], *, today: date
 ) -> dict[UUID, tuple[LinkedMotion, ...]]:
     """Returns the linked motions of several campaigns, in two statements.
 
@@ -70,13 +73,11 @@ def of_campaigns(
         .order_by(col(Motion.tabled_on).desc(), col(Motion.id).desc())
     )
     rows = session.exec(statement).all()
-    counts = _signatory_counts(session, {motion.id for _, motion, _ in rows})
+    counts = _signatory_counts(session, {motion.id for _, motion, _ in rows}, today)
     by_campaign: defaultdict[UUID, list[LinkedMotion]] = defaultdict(list)
     for link, motion, session_name in rows:
-        signed, withdrawn = counts.get(motion.id, (0, 0))
-        linked = LinkedMotion(
-            motion, role_of(link), session_name, signed, withdrawn, link.linked_at
-        )
+        numbers = counts.get(motion.id, (0, 0, 0))
+        linked = LinkedMotion(motion, role_of(link), session_name, *numbers, link.linked_at)
         by_campaign[link.campaign_id].append(linked)
     return {
         campaign_id: tuple(
@@ -188,14 +189,21 @@ def _current_motion_conflict(what_to_do: str) -> Conflict:
     return Conflict("motion_is_current", f"This is the campaign's current motion. {what_to_do}")
 
 
-def _signatory_counts(session: Session, motion_ids: set[int]) -> dict[int, tuple[int, int]]:
-    """Returns by motion how many distinct members have signed, and how many have withdrawn."""
+def _signatory_counts(
+    session: Session, motion_ids: set[int], today: date
+) -> dict[int, tuple[int, int, int]]:
+    """Returns by motion how many distinct members have signed, have a seat, and have withdrawn."""
     member, is_withdrawn = col(MotionSignatory.member_id), col(MotionSignatory.is_withdrawn)
     signed = sa.func.count(sa.distinct(sa.case((~is_withdrawn, member))))
+    in_seats = sa.and_(~is_withdrawn, seats.holds_seat(member, sa.literal(today, sa.Date)))
+    signed_in_seats = sa.func.count(sa.distinct(sa.case((in_seats, member))))
     ever = sa.func.count(sa.distinct(member))
     statement = (
-        select(MotionSignatory.motion_id, signed, ever)
+        select(MotionSignatory.motion_id, signed, signed_in_seats, ever)
         .where(col(MotionSignatory.motion_id).in_(motion_ids))
         .group_by(col(MotionSignatory.motion_id))
     )
-    return {motion_id: (live, total - live) for motion_id, live, total in session.exec(statement)}
+    return {
+        motion_id: (live, seated, total - live)
+        for motion_id, live, seated, total in session.exec(statement)
+    }

@@ -5,7 +5,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -131,6 +131,18 @@ def vacant_among(session: Session, codes: Collection[str], *, today: date) -> se
     """
     result = session.connection().execute(_VACANT_SEATS, {"codes": list(codes), "today": today})
     return set(result.scalars())
+
+
+def holds_seat(
+    member_id: sa.SQLColumnExpression[Any], day: sa.ColumnElement[date]
+) -> sa.ColumnElement[bool]:
+    """Returns SQL for whether a member holds a seat on a day."""
+    seat = _membership_table.alias("seat_held")
+    return sa.exists().where(
+        seat.c.member_id == member_id,
+        seat.c.starts_on <= day,
+        sa.or_(seat.c.ends_on.is_(None), seat.c.ends_on > day),
+    )
 
 
 def members_today(session: Session, today: date) -> list[tuple[int, str]]:

@@ -31,6 +31,8 @@ COLUMNS = (
     "said",
     "reply",
     "reply_on",
+    "party_name",
+    "party_group",
 )
 
 
@@ -80,6 +82,8 @@ def _values(row: TallyRow) -> tuple[object, ...]:
         row.said,
         reply.kind if reply else None,
         reply.said_on if reply else None,
+        row.party_name,
+        row.party_group,
     )
 
 

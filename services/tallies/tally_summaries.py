@@ -23,6 +23,7 @@ class Grouping(StrEnum):
 class SummaryRow:
     """The seats of one party with those that sit with it, or of one nation or region.
 
+    `signed_in_seats` equals `signed`, since every member of a row holds a seat.
     `signed_of_can_sign` is between 0 and 1, to three decimals; None where nobody can sign.
     `electorate` is None unless that of every seat is known, so that `signatures_per_1000` compares
     signatures and electors of the same seats.
@@ -39,6 +40,10 @@ class SummaryRow:
     letters_sent: int
     electorate: int | None
     signatures_per_1000: float | None
+
+    @property
+    def signed_in_seats(self) -> int:
+        return self.signed
 
 
 @dataclass(frozen=True, slots=True)

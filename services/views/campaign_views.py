@@ -67,6 +67,11 @@ class CampaignView:
         return self._current.signatories if self._current else 0
 
     @property
+    def signed_in_seats(self) -> int:
+        """The number of those of them who hold a seat today."""
+        return self._current.signed_in_seats if self._current else 0
+
+    @property
     def other_motions(self) -> tuple[LinkedMotion, ...]:
         """Amendments and earlier motions."""
         return tuple(linked for linked in self.motions if linked is not self._current)
@@ -103,7 +108,7 @@ def of_campaigns(
     organisations = campaigns.organisations_of(session, shown)
     consents = wordings.updates_texts_of(session, organisations.values())
     public_partners = partners.public_of(session, organisations) if with_partners else {}
-    motions = campaign_motions.of_campaigns(session, ids)
+    motions = campaign_motions.of_campaigns(session, ids, today=now.date())
     by_campaign = _petition_views(session, shown, now)
     letters = _letters_sent(session, ids)
     views = []

@@ -1,8 +1,13 @@
 """Tests the tally in the JSON API."""
 
+import csv
+
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import col, select
 
+from models import Member, Membership, MotionSignatory
+from services.assembly import Lobby
 from tests.support.common import CAMPAIGN
 
 
@@ -14,6 +19,7 @@ def test_the_tally_has_a_row_for_every_seat_and_honest_sums(client: TestClient) 
         "seats_filled": 13,
         "can_sign": 8,
         "signed": 4,
+        "signed_in_seats": 4,
         "withdrawn": 1,
     }
     seats = sum(row["signatures"] for row in body["rows"])
@@ -71,3 +77,48 @@ def test_the_tally_comes_as_csv_by_name_and_by_header(client: TestClient) -> Non
     lines = by_name.text.splitlines()
     assert len(lines) == 15
     assert lines[0].startswith("constituency_code,constituency,nation,region,member_id,member")
+
+
+def test_somebody_without_a_seat_counts_among_the_names_and_not_among_the_seats(
+    client: TestClient, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        signed = select(MotionSignatory.member_id).where(~col(MotionSignatory.is_withdrawn))
+        statement = select(Membership).where(col(Membership.member_id).in_(signed))
+        session.exec(statement.limit(1)).one().ends_on = lobby.clock().date()
+    tally = client.get(f"/v1/campaigns/{CAMPAIGN}/tally").json()
+    summary = client.get(f"/v1/campaigns/{CAMPAIGN}/tally/summary").json()
+    campaign = client.get(f"/v1/campaigns/{CAMPAIGN}").json()
+    (motion,) = client.get(f"/v1/campaigns/{CAMPAIGN}/motions").json()
+    for counts in (tally["members"], summary["members"]):
+        assert (counts["signed"], counts["signed_in_seats"]) == (4, 3)
+    for counts in (campaign["totals"], campaign["motion"], motion):
+        assert (counts["signatories"], counts["signed_in_seats"]) == (4, 3)
+    assert sum(row["signed_in_seats"] for row in summary["by_party"]) == 3
+    rows = client.get(f"/v1/campaigns/{CAMPAIGN}/tally/summary.csv").text.splitlines()
+    place = rows[0].split(",").index("signed_in_seats")
+    assert sum(int(row.split(",")[place]) for row in rows[1:]) == 3
+    for path in (f"/campaigns/{CAMPAIGN}", f"/campaigns/{CAMPAIGN}/mps"):
+        page = client.get(path).text
+        assert "3 of 14 MPs" in page
+        assert "4 of 14" not in page
+
+
+def test_a_party_has_a_name_to_show_and_the_party_with_which_it_sits(
+    client: TestClient, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        member = session.exec(select(Member).where(Member.party == "Labour")).first()
+        assert member
+        member.party, member_id = "Labour/Co-op", member.id
+    expected = {"party": "Labour/Co-op", "party_name": "Labour (Co-op)", "party_group": "Labour"}
+    rows = client.get(f"/v1/campaigns/{CAMPAIGN}/tally?party=labour").json()["rows"]
+    (row,) = (row for row in rows if row["member"]["id"] == member_id)
+    page = client.get(f"/v1/members/{member_id}").json()
+    for found in (row, row["member"], page):
+        assert {name: found[name] for name in expected} == expected
+    text = client.get(f"/v1/campaigns/{CAMPAIGN}/tally.csv?party=Labour (Co-op)").text
+    lines = list(csv.DictReader(text.splitlines()))
+    assert len(lines) == len(rows) > 1
+    (line,) = (line for line in lines if line["member_id"] == str(member_id))
+    assert {name: line[name] for name in expected} == expected

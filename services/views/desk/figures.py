@@ -32,12 +32,14 @@ from models import (
 from models.base import UtcDateTime
 from services.campaigns import member_notes
 from services.common import times
+from services.parliament import seats
 from services.tallies import counts
 from services.views.desk import names
 
 A_DAY = timedelta(days=1)
 _ENDS = (MotionEventKind.LAPSED, MotionEventKind.MOTION_WITHDRAWN)
 _SINCE = sa.bindparam("since", type_=UtcDateTime())
+_TODAY = sa.bindparam("today", type_=sa.Date())
 _HOUR = sa.bindparam("hour", type_=UtcDateTime())
 
 
@@ -55,6 +57,8 @@ class Figure:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What a campaign has reached: MPs on its current motion, signatures, letters, replies.
+
+    `signed` counts the MPs who hold a seat today; its change, all names that came on and off.
 
     `letters` are those about the current motion that were sent, as in the tally: without a motion,
     those that were written without one.
@@ -201,7 +205,7 @@ _CAMPAIGNS = (
         Motion,
         col(ParliamentSession.name),
         _ENDED_ON,
-        member_notes.count_due(col(Campaign.id), sa.bindparam("today", type_=sa.Date())),
+        member_notes.count_due(col(Campaign.id), _TODAY),
         _letters(LetterState.QUEUED),
         _letters(LetterState.UNCERTAIN),
         _letters(LetterState.REJECTED),
@@ -210,6 +214,7 @@ _CAMPAIGNS = (
             sa.func.count(sa.distinct(col(MotionSignatory.member_id))),
             col(MotionSignatory.motion_id) == Motion.id,
             ~col(MotionSignatory.is_withdrawn),
+            seats.holds_seat(col(MotionSignatory.member_id), _TODAY),
         ),
         _number(
             sa.func.sum(names.CHANGE),

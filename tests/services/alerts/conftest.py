@@ -4,12 +4,13 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 import worker
 from models import (
@@ -17,7 +18,10 @@ from models import (
     AlertDigest,
     AlertInterval,
     AlertKind,
+    Member,
+    Membership,
     Motion,
+    MotionSignatory,
     Organisation,
     Organiser,
     Role,
@@ -38,6 +42,9 @@ from tests.support.outside.smtp_server import Sink
 
 MOTION = 900152
 ALL = tuple(AlertKind)
+ELECTED = ("Ann Ferncastle", "Bo Larkspur", "Cy Thistlewood", "Di Hartwhistle")
+"""Those who sign and hold a seat; all others who sign hold none."""
+FIRST_ID = 7_000_000
 
 
 @dataclass
@@ -89,7 +96,10 @@ class Desk:
 
     def _id_of(self, name: str) -> int:
         """Returns the id of a member, in the order in which the test names them."""
-        return int(self.names[name]["Id"]) if name in self.names else 7_000_000 + len(self.names)
+        if name in ELECTED:
+            return FIRST_ID + ELECTED.index(name)
+        others = FIRST_ID + len(ELECTED)
+        return int(self.names[name]["Id"]) if name in self.names else others + len(self.names)
 
     def at(self, hour: int, minute: int = 0, *, day: int = 1) -> None:
         """Sets the clock to a time of July 2026 in UTC; London is an hour ahead."""
@@ -129,6 +139,21 @@ def _row(make: Callable[..., dict[str, Any]], number: int, name: str) -> dict[st
     return make(number, Member={"MnisId": number, "Name": name, "Party": "Labour"})
 
 
+def _elect(session: Session, today: date) -> None:
+    """Gives members who have not signed a successor each."""
+    on_motion = select(MotionSignatory.member_id).where(MotionSignatory.motion_id == MOTION)
+    statement = select(Membership).where(
+        col(Membership.ends_on).is_(None), col(Membership.member_id).not_in(on_motion)
+    )
+    losers = session.exec(statement.order_by(col(Membership.constituency_code))).all()
+    for place, (name, seat) in enumerate(zip(ELECTED, losers, strict=False)):
+        seat.ends_on = today
+        session.add(Member(id=FIRST_ID + place, name=name, party="Labour"))
+        session.flush()
+        code = seat.constituency_code
+        session.add(Membership(member_id=FIRST_ID + place, constituency_code=code, starts_on=today))
+
+
 @pytest.fixture
 def desk(make_lobby: MakeLobby, unused_port: int, clock: Clock) -> Iterator[Desk]:
     """A desk at noon UTC on 1 July 2026, of a real organisation, whose campaign has no goal."""
@@ -141,5 +166,6 @@ def desk(make_lobby: MakeLobby, unused_port: int, clock: Clock) -> Iterator[Desk
         owner = session.exec(select(Organisation).where(Organisation.slug == slug)).one()
         owner.is_demonstration = False
         campaigns.by_slug(session, CAMPAIGN).member_goal = None
+        _elect(session, clock().date())
     yield Desk(lobby, clock, sink)
     controller.stop()

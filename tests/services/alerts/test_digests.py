@@ -26,7 +26,7 @@ from services.mail import dead_addresses
 from services.organisations import organisations
 from services.parliament_sync import sessions
 from services.webhooks import leaving
-from tests.services.alerts.conftest import MOTION, Desk, news_in
+from tests.services.alerts.conftest import ELECTED, MOTION, Desk, news_in
 from tests.support.campaigns import add_others
 from tests.support.common import CAMPAIGN, html_of, text_of, types_of
 from tests.support.desk import add_organiser
@@ -34,7 +34,7 @@ from tests.support.keys import OTHERS
 from tests.support.letters import put_into_state
 from tools.statements import sent_by
 
-ANN, BO, CY = "Ann Ferncastle", "Bo Larkspur", "Cy Thistlewood"
+ANN, BO, CY, _ = ELECTED
 TITLE = "Keep NHS Professionals public: "
 
 
@@ -127,7 +127,7 @@ def test_each_name_is_told_once_by_what_became_of_it(desk: Desk) -> None:
     assert f"{ANN} removed their name." in news_in(mail)
 
 
-def test_the_first_hundred_names_of_a_motion_are_one_line(desk: Desk) -> None:
+def test_the_first_hundred_names_of_a_motion_are_one_line_and_only_mps_count(desk: Desk) -> None:
     with desk.lobby.database.write() as session:
         link = session.exec(select(CampaignMotion)).one()
         link.linked_at = desk.clock() + timedelta(minutes=30)
@@ -138,7 +138,7 @@ def test_the_first_hundred_names_of_a_motion_are_one_line(desk: Desk) -> None:
     desk.sign(ANN)
     desk.at(13)
     (mail,) = desk.tell()
-    assert mail["Subject"] == f"{ANN} signed – 105 of 14"
+    assert mail["Subject"] == f"{ANN} signed – 5 of 14"
     assert "You now follow EDM 152." in news_in(mail)
     assert "Member" not in news_in(mail)
 
@@ -149,7 +149,7 @@ def test_of_many_names_ten_are_told_and_the_others_counted(desk: Desk) -> None:
     desk.sign(*(f"Member {number:03}" for number in range(12)))
     desk.at(13)
     (mail,) = desk.tell()
-    assert mail["Subject"] == "Member 000 and 11 others signed – 16 of 14"
+    assert mail["Subject"] == "Member 000 and 11 others signed – 4 of 14"
     assert "Member 008, Member 009 and 2 others." in news_in(mail)
     desk.at(13, 20)
     desk.sign(*(f"Member {number:03}" for number in range(1000)))

@@ -107,6 +107,7 @@ def test_the_list_tells_of_every_motion_what_parliament_does(
     (listed_motion,) = client.get(MOTIONS).json()
     motion = client.get(f"/v1/campaigns/{CAMPAIGN}").json()["motion"]
     shared = {"id", "number", "title", "status", "tabled_on", "signatories", "synced_at"}
+    shared.add("signed_in_seats")
     assert {name: listed_motion[name] for name in shared} == {name: motion[name] for name in shared}
     assert listed_motion["withdrawn"] == withdrawn > 0
     assert (listed_motion["role"], listed_motion["parliament_session"]) == ("current", "2026-27")
@@ -186,7 +187,7 @@ def statements(lobby: Lobby) -> tuple[int, int]:
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         with counting_statements(session, motion_reads):
-            campaign_motions.of_campaign(session, campaign.id)
+            campaign_motions.of_campaign(session, campaign.id, today=lobby.clock().date())
         with counting_statements(session, page_reads):
             campaign_views.of_campaigns(session, [campaign], now=lobby.clock())
     return len(motion_reads), len(page_reads)
@@ -371,7 +372,8 @@ def test_of_two_new_current_motions_at_once_one_ends_up_current(lobby: Lobby) ->
         session.commit()
         second.result(timeout=10)
     with lobby.database.read() as session:
-        linked = campaign_motions.of_campaign(session, campaigns.public(session, CAMPAIGN).id)
+        campaign, today = campaigns.public(session, CAMPAIGN), lobby.clock().date()
+        linked = campaign_motions.of_campaign(session, campaign.id, today=today)
     assert [(row.motion.id, row.role) for row in linked] == [
         (SUCCESSOR + 1, MotionRole.CURRENT),
         (SUCCESSOR, MotionRole.EARLIER),

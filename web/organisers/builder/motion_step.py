@@ -336,7 +336,7 @@ def _page(
         campaign = campaigns.own(session, slug, organisation_id=desk.organisation_id)
         if not form.value(versions.FIELD):
             form.put(**_purposes(campaign), version=versions.of(_purposes(campaign)))
-        linked = campaign_motions.of_campaign(session, campaign.id)
+        linked = campaign_motions.of_campaign(session, campaign.id, today=now.date())
         current = next((each for each in linked if each.role is MotionRole.CURRENT), None)
         return frame.show(
             desk,

@@ -16,7 +16,6 @@ from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.errors import NotFound
 from services.organisations import faces
-from services.tallies import public_tallies
 from services.tallies.seat_table import Tally
 from services.views import member_pages
 from services.views.embeds import EmbedPlace
