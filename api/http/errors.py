@@ -1,5 +1,6 @@
 """Errors of the JSON API as `application/problem+json` (RFC 9457)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from api.http.problem import MEDIA_TYPE
+from services.common.nearest import hint
 from services.database.engine import UNAVAILABLE
 from services.errors import (
     Conflict,
@@ -61,6 +63,7 @@ STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
 # The errors that services raise: ours, and those of a database that is busy or away.
 KNOWN = (LobbyError, *UNAVAILABLE)
 _CODES = {"missing": "missing", "extra_forbidden": "unknown_field", "json_invalid": "json_invalid"}
+_QUOTED = re.compile("'([^']+)'")
 LONGEST_NAME = 100
 MOST_ERRORS = 50
 """Errors listed for one input or row. A request can have a million unknown fields."""
@@ -133,9 +136,18 @@ def _answer(
 def validation_fields(errors: Sequence[Any]) -> tuple[FieldError, ...]:
     """Converts Pydantic's errors, without the input: it may be personal data."""
     return tuple(
-        FieldError(_path(item["loc"]), _CODES.get(item["type"], item["type"]), item["msg"])
+        FieldError(_path(item["loc"]), _CODES.get(item["type"], item["type"]), _message(item))
         for item in errors
     )
+
+
+def _message(item: Any) -> str:
+    """Adds the choice that is nearest to what was sent, where there are choices."""
+    message, given = str(item["msg"]), item.get("input")
+    if item["type"] not in ("enum", "literal_error") or not isinstance(given, str):
+        return message
+    choices = _QUOTED.findall(item.get("ctx", {}).get("expected", ""))
+    return message + hint(given[:LONGEST_NAME], choices).replace(" Did", ". Did", 1)
 
 
 def _from_validation(error: RequestValidationError) -> Invalid:
@@ -148,7 +160,8 @@ def _from_validation(error: RequestValidationError) -> Invalid:
 
 
 def _path(location: tuple[Any, ...]) -> str:
-    """`('body', 'address', 'town')` -> `address.town`."""
-    parts = [str(part) for part in location if part not in ("body", "query", "path", "header")]
+    """`('body', 'address', 'town')` -> `address.town`, `('query', 'query')` -> `query`."""
+    has_place = location[:1] and location[0] in ("body", "query", "path", "header")
+    parts = location[1:] if has_place else location
     # A client may send an unknown field with a name of any length.
-    return ".".join(parts)[:LONGEST_NAME] or "body"
+    return ".".join(map(str, parts))[:LONGEST_NAME] or "body"

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.http.dependencies import AnyKey, CampaignsWriter, KeyPrefix, Now, ReadSession, TheLobby
 from api.http.paging import ThePage
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.api_key import KeyAnswer, key_answer
 from services.keys import api_keys, key_views
 
@@ -12,7 +13,7 @@ router = APIRouter(tags=["keys"])
 log = structlog.get_logger()
 
 
-@router.get("/keys")
+@router.get("/keys", dependencies=[KNOWN_NAMES])
 def list_keys(
     request: Request,
     response: Response,

@@ -18,6 +18,7 @@ from api.http.dependencies import (
     TheLobby,
     WriteSession,
 )
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.campaign_motion import LinkedMotionAnswer, RoleChange, linked_motion_answer
 from api.v1.fetching import fetch_if_unknown
 from services.campaigns import campaign_motions, campaigns
@@ -27,7 +28,9 @@ MotionId = Annotated[int, Path(gt=0, lt=2**31, description="Parliament's Id of a
 _LIST = TypeAdapter(list[LinkedMotionAnswer])
 
 
-@router.get("/campaigns/{slug}/motions", response_model=list[LinkedMotionAnswer])
+@router.get(
+    "/campaigns/{slug}/motions", response_model=list[LinkedMotionAnswer], dependencies=[KNOWN_NAMES]
+)
 def list_motions(
     slug: Slug, request: Request, caller: Anyone, session: ReadSession, now: Now
 ) -> Response:

@@ -12,6 +12,7 @@ from api.answers.state import state_of
 from api.http.dependencies import CampaignsWriter, Now, ReadSession, Slug, TheLobby, caller_of
 from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.campaign import CampaignAnswer, CampaignChange, NewCampaign, campaign_answer
 from api.v1.fetching import fetch_if_unknown
 from services.assembly import Lobby
@@ -30,7 +31,7 @@ CLEARED_BY_NULL = {
 }
 
 
-@router.get("/campaigns")
+@router.get("/campaigns", dependencies=[KNOWN_NAMES])
 def list_campaigns(
     request: Request,
     response: Response,

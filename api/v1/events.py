@@ -8,6 +8,7 @@ from sqlmodel import Session
 from api.http.dependencies import Anyone, CampaignsWriter, Now, ReadSession, Slug, WriteSession
 from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.event import EventAnswer, EventChange, NewEvent, event_answer
 from api.v1.campaigns import changes
 from services.campaigns import campaigns, events
@@ -16,7 +17,7 @@ router = APIRouter(tags=["campaigns"])
 CLEARED_BY_NULL = {"link"}
 
 
-@router.get("/campaigns/{slug}/events")
+@router.get("/campaigns/{slug}/events", dependencies=[KNOWN_NAMES])
 def list_events(
     slug: Slug,
     request: Request,

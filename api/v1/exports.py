@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http.dependencies import LettersReader, SignaturesReader, Slug, TheLobby
 from api.http.downloads import download, file_responses
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.fields import Moment
 from models import LetterState, Scope, SignatureState
 from services.assembly import Lobby
@@ -54,6 +55,7 @@ Letters = Annotated[WantedLetters, Depends()]
     "/petitions/{slug}/signatures.csv",
     response_class=Response,
     responses=file_responses(FileFormat.CSV),
+    dependencies=[KNOWN_NAMES],
 )
 def signatures_csv(
     slug: Slug, request: Request, caller: SignaturesReader, lobby: TheLobby, wanted: Signatures
@@ -71,6 +73,7 @@ def signatures_csv(
     "/petitions/{slug}/signatures.jsonl",
     response_class=Response,
     responses=file_responses(FileFormat.JSONL),
+    dependencies=[KNOWN_NAMES],
 )
 def signatures_jsonl(
     slug: Slug, request: Request, caller: SignaturesReader, lobby: TheLobby, wanted: Signatures
@@ -83,6 +86,7 @@ def signatures_jsonl(
     "/campaigns/{slug}/letters.csv",
     response_class=Response,
     responses=file_responses(FileFormat.CSV),
+    dependencies=[KNOWN_NAMES],
 )
 def letters_csv(
     slug: Slug, request: Request, caller: LettersReader, lobby: TheLobby, wanted: Letters
@@ -99,6 +103,7 @@ def letters_csv(
     "/campaigns/{slug}/letters.jsonl",
     response_class=Response,
     responses=file_responses(FileFormat.JSONL),
+    dependencies=[KNOWN_NAMES],
 )
 def letters_jsonl(
     slug: Slug, request: Request, caller: LettersReader, lobby: TheLobby, wanted: Letters

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 from api.answers.caching import MEDIA_TYPE, cacheable_bytes
 from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
 from api.http.dependencies import Now, ReadSession, Slug
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.history import HistoryAnswer, history_answer, history_csv
 from services.campaigns import campaigns
 from services.tallies import histories
@@ -38,6 +39,7 @@ TheHistory = Annotated[History, Depends(_history)]
     "/campaigns/{slug}/tally/history",
     response_model=HistoryAnswer,
     responses=AS_CSV,
+    dependencies=[KNOWN_NAMES],
 )
 def read_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
     """Read how signatories, signatures and letters grew.
@@ -54,7 +56,12 @@ def read_history(slug: Slug, request: Request, history: TheHistory, now: Now) ->
     )
 
 
-@router.get("/campaigns/{slug}/tally/history.csv", response_class=Response, responses=AS_CSV)
+@router.get(
+    "/campaigns/{slug}/tally/history.csv",
+    response_class=Response,
+    responses=AS_CSV,
+    dependencies=[KNOWN_NAMES],
+)
 def download_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
     """Download the points of the history as CSV, with the same query."""
     return _csv(request, slug, history, now)

@@ -17,6 +17,7 @@ from api.http.dependencies import (
     WriteSession,
 )
 from api.http.idempotency import Once, once_responses
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.member import MemberPageAnswer, member_page_answer
 from api.schemas.override import NewOverrideBody, OverrideAnswer, OverrideEnd, override_answer
 from models import Campaign, Scope
@@ -87,7 +88,7 @@ def create_override(
     return once.answer(create)
 
 
-@router.get("/members/{member_id}/overrides")
+@router.get("/members/{member_id}/overrides", dependencies=[KNOWN_NAMES])
 def list_overrides(
     member_id: MemberId, caller: TalliesReader, session: ReadSession, now: Now
 ) -> list[OverrideAnswer]:

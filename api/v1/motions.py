@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.http.dependencies import CampaignsWriter, TheLobby
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.motion import FoundMotionAnswer, found_answer
 from services.common import texts
 from services.parliament.official.motion_lists import ListSearch
@@ -13,7 +14,7 @@ from services.parliament.official.motion_lists import ListSearch
 router = APIRouter(tags=["motions"])
 
 
-@router.get("/motions")
+@router.get("/motions", dependencies=[KNOWN_NAMES])
 def search(
     lobby: TheLobby,
     caller: CampaignsWriter,

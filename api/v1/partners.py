@@ -15,6 +15,7 @@ from api.http.dependencies import (
 )
 from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.partner import (
     NewPartner,
     PartnerAnswer,
@@ -35,7 +36,7 @@ Days = Annotated[
 ]
 
 
-@router.get("/partners")
+@router.get("/partners", dependencies=[KNOWN_NAMES])
 def list_partners(
     request: Request,
     response: Response,

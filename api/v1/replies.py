@@ -16,6 +16,7 @@ from api.http.dependencies import (
 )
 from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.reply import NewReply, ReplyAnswer, ReplyChange, reply_answer
 from api.v1.campaigns import changes
 from models import ReplyKind
@@ -55,7 +56,7 @@ def create_reply(
     return once.answer(create)
 
 
-@router.get("/campaigns/{slug}/replies")
+@router.get("/campaigns/{slug}/replies", dependencies=[KNOWN_NAMES])
 def list_replies(
     slug: Slug,
     request: Request,

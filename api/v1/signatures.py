@@ -19,6 +19,7 @@ from api.http.dependencies import (
 )
 from api.http.idempotency import GivenKey
 from api.http.paging import ThePage
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.fields import Moment
 from api.schemas.letters.letter import offered_letter
 from api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
@@ -124,7 +125,7 @@ def disown(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) ->
     return StatusAnswer(status=signature_states.disown(session, signature_id, now=now).state)
 
 
-@router.get("/petitions/{slug}/signatures")
+@router.get("/petitions/{slug}/signatures", dependencies=[KNOWN_NAMES])
 def read_signatures(
     slug: Slug,
     request: Request,

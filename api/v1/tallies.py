@@ -13,6 +13,7 @@ from api.answers.state import state_of
 from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
 from api.http.dependencies import Now, ReadSession, Slug
 from api.http.downloads import MEDIA_TYPES, file_responses
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.tally import TallyAnswer, tally_answer
 from api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
 from services.assembly import Lobby
@@ -20,7 +21,7 @@ from services.campaigns import campaigns
 from services.common import texts
 from services.files.export_lines import FileFormat
 from services.parliament.standing import Eligibility, Standing, StatedIntent
-from services.tallies import seat_table, tally_exports, tally_summaries
+from services.tallies import known_values, seat_table, tally_exports, tally_summaries
 from services.tallies.seat_table import Tally, TallyFilter, TallyRow
 from services.tallies.tally_summaries import Grouping, TallySummary
 
@@ -76,6 +77,7 @@ Wanted = Annotated[TallyFilter, Depends(_wanted)]
     "/campaigns/{slug}/tally",
     response_model=TallyAnswer,
     responses=AS_CSV,
+    dependencies=[KNOWN_NAMES],
 )
 async def read_tally(slug: Slug, request: Request, wanted: Wanted) -> Response:
     """Read for all seats who holds them, whether they signed, and how many constituents asked.
@@ -88,7 +90,12 @@ async def read_tally(slug: Slug, request: Request, wanted: Wanted) -> Response:
     return await run_in_threadpool(_filtered, request, state.lobby, slug, wanted)
 
 
-@router.get("/campaigns/{slug}/tally.csv", response_class=Response, responses=AS_CSV)
+@router.get(
+    "/campaigns/{slug}/tally.csv",
+    response_class=Response,
+    responses=AS_CSV,
+    dependencies=[KNOWN_NAMES],
+)
 def download_tally(
     slug: Slug,
     request: Request,
@@ -104,6 +111,7 @@ def download_tally(
     "/campaigns/{slug}/tally.jsonl",
     response_class=Response,
     responses=file_responses(FileFormat.JSONL),
+    dependencies=[KNOWN_NAMES],
 )
 def download_tally_lines(
     slug: Slug,
@@ -116,14 +124,21 @@ def download_tally_lines(
     return _file(request, slug, _find(session, slug, wanted, now)[1], FileFormat.JSONL)
 
 
-@router.get("/campaigns/{slug}/tally/summary", response_model=SummaryAnswer)
+@router.get(
+    "/campaigns/{slug}/tally/summary", response_model=SummaryAnswer, dependencies=[KNOWN_NAMES]
+)
 def read_summary(slug: Slug, request: Request, session: ReadSession, now: Now) -> Response:
     """Read the tally by party, by nation and by region. Every seat is in one row of each."""
     answer = summary_answer(_summary(session, slug, now))
     return cacheable(request, answer, without={"as_of"})
 
 
-@router.get("/campaigns/{slug}/tally/summary.csv", response_class=Response, responses=AS_CSV)
+@router.get(
+    "/campaigns/{slug}/tally/summary.csv",
+    response_class=Response,
+    responses=AS_CSV,
+    dependencies=[KNOWN_NAMES],
+)
 def download_summary(
     slug: Slug,
     request: Request,
@@ -154,6 +169,7 @@ def _find(
 ) -> tuple[Tally, tuple[TallyRow, ...]]:
     campaign = campaigns.public(session, slug)
     tally = seat_table.of_campaign(session, campaign, now=now)
+    known_values.require(session, wanted, tally.rows)
     return tally, wanted.apply(tally.rows)
 
 

@@ -8,6 +8,7 @@ from api.answers.caching import cacheable_bytes
 from api.http import atom
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.paging import ThePage
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.tally_event import TallyEventAnswer, event_answer, event_words
 from models import Campaign, Organisation
 from services.campaigns import campaigns
@@ -18,7 +19,7 @@ IN_FEED = 50
 router = APIRouter(tags=["tallies"])
 
 
-@router.get("/campaigns/{slug}/tally/events")
+@router.get("/campaigns/{slug}/tally/events", dependencies=[KNOWN_NAMES])
 def list_events(
     slug: Slug,
     request: Request,

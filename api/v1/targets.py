@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.http.dependencies import Now, ReadSession, Slug, TalliesReader
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.target import TargetAnswer, target_answer
 from services.campaigns import campaigns
 from services.targets import targets
@@ -12,7 +13,7 @@ from services.targets import targets
 router = APIRouter(tags=["tallies"])
 
 
-@router.get("/campaigns/{slug}/targets")
+@router.get("/campaigns/{slug}/targets", dependencies=[KNOWN_NAMES])
 def read_targets(
     slug: Slug,
     caller: TalliesReader,

@@ -17,6 +17,7 @@ from api.http.dependencies import (
 )
 from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.update import NewUpdate, UpdateAnswer, UpdateChange, update_answer
 from api.v1.campaigns import changes
 from models import Campaign
@@ -26,7 +27,7 @@ from services.keys.api_keys import Caller
 router = APIRouter(tags=["campaigns"])
 
 
-@router.get("/campaigns/{slug}/updates")
+@router.get("/campaigns/{slug}/updates", dependencies=[KNOWN_NAMES])
 def list_updates(
     slug: Slug,
     request: Request,

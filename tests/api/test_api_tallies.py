@@ -6,9 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
-from models import Member, Membership, MotionSignatory
+from models import Member, Membership, MotionSignatory, Scope
 from services.assembly import Lobby
-from tests.support.common import CAMPAIGN
+from tests.support.common import CAMPAIGN, PETITION
+from tests.support.keys import key_for
+from tests.support.problems import assert_problem
 
 
 def test_the_tally_has_a_row_for_every_seat_and_honest_sums(client: TestClient) -> None:
@@ -68,6 +70,66 @@ def test_a_filter_that_does_not_exist_names_the_field(client: TestClient) -> Non
         response = client.get(f"/v1/campaigns/{CAMPAIGN}/tally?{query}")
         assert response.status_code == 422
         assert [error["field"] for error in response.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "nearest"),
+    [
+        ("standing=sined", "standing", "signed"),
+        ("eligibility=cannt", "eligibility.0", "cannot"),
+        ("party=labor", "party", "Labour"),
+        ("party=Labour (Coop)", "party", "Labour (Co-op)"),
+        ("nation=Scotlnd", "nation", "Scotland"),
+        ("region=Londn", "region", "London"),
+        ("standng=signed", "standng", "standing"),
+        ("from=2026-07-01", "from", None),
+    ],
+)
+@pytest.mark.parametrize("call", ["tally", "tally.csv", "tally.jsonl"])
+def test_what_the_tally_does_not_know_is_refused_with_the_nearest_name(
+    client: TestClient, lobby: Lobby, call: str, query: str, field: str, nearest: str | None
+) -> None:
+    with lobby.database.write() as session:
+        member = session.exec(select(Member).where(Member.party == "Labour").limit(1)).one()
+        member.party = "Labour (Co-op)"
+    answer = client.get(f"/v1/campaigns/{CAMPAIGN}/{call}?{query}")
+    code = f"{field}_unknown" if field in ("party", "nation", "region") else "invalid"
+    assert_problem(answer, 422, code, field)
+    (error,) = answer.json()["errors"]
+    assert error["message"].endswith(f"Did you mean '{nearest}'?") == (nearest is not None)
+
+
+def test_a_party_whose_last_member_has_left_is_known(client: TestClient, lobby: Lobby) -> None:
+    query = f"/v1/campaigns/{CAMPAIGN}/tally?party=Sinn Féin"
+    with lobby.database.write() as session:
+        left = select(Member.id).where(Member.party == "Sinn Féin")
+        for seat in session.exec(select(Membership).where(col(Membership.member_id).in_(left))):
+            seat.ends_on = lobby.clock().date()
+    assert client.get(query).json()["rows"] == []
+
+
+LISTS = (
+    "/v1/campaigns",
+    f"/v1/campaigns/{CAMPAIGN}/motions",
+    f"/v1/campaigns/{CAMPAIGN}/updates",
+    f"/v1/campaigns/{CAMPAIGN}/events",
+    f"/v1/campaigns/{CAMPAIGN}/tally/summary",
+    f"/v1/campaigns/{CAMPAIGN}/tally/history",
+    f"/v1/campaigns/{CAMPAIGN}/tally/events",
+    f"/v1/petitions/{PETITION}/signatures",
+    f"/v1/petitions/{PETITION}/signatures.csv",
+)
+
+
+@pytest.mark.parametrize("call", LISTS)
+def test_a_list_refuses_a_name_that_it_does_not_know(client: TestClient, call: str) -> None:
+    answer = client.get(call, params={"limt": "5", "x": "1"})
+    assert_problem(answer, 422, "invalid", "limt", "x")
+
+
+def test_a_search_without_its_words_names_the_field(client: TestClient, lobby: Lobby) -> None:
+    answer = client.get("/v1/motions", headers=key_for(lobby, Scope.CAMPAIGNS_WRITE))
+    assert_problem(answer, 422, "invalid", "query")
 
 
 def test_the_tally_comes_as_csv_by_name_and_by_header(client: TestClient) -> None:

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
 from api.http.dependencies import LettersReader, Now, ReadSession, Slug, TheLobby, WriteSession
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.letters.letter_answer import (
     AnswersAnswer,
     LetterAnswerBody,
@@ -38,7 +39,12 @@ def give(
     return LetterAnswered(status=body.outcome, member=member_answer(member, seat))
 
 
-@router.get("/campaigns/{slug}/answers", response_model=AnswersAnswer, responses=AS_CSV)
+@router.get(
+    "/campaigns/{slug}/answers",
+    response_model=AnswersAnswer,
+    responses=AS_CSV,
+    dependencies=[KNOWN_NAMES],
+)
 def read_answers(
     slug: Slug, request: Request, caller: LettersReader, session: ReadSession
 ) -> AnswersAnswer | Response:
@@ -50,7 +56,12 @@ def read_answers(
     return _csv(request, slug, rows) if wants_csv(request) else answers_answer(rows)
 
 
-@router.get("/campaigns/{slug}/answers.csv", response_class=Response, responses=AS_CSV)
+@router.get(
+    "/campaigns/{slug}/answers.csv",
+    response_class=Response,
+    responses=AS_CSV,
+    dependencies=[KNOWN_NAMES],
+)
 def download_answers(
     slug: Slug, request: Request, caller: LettersReader, session: ReadSession
 ) -> Response:

@@ -21,6 +21,7 @@ from api.http.dependencies import (
 )
 from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.letters.letter_queue import (
     LetterQueueAnswer,
     QueuedLetterAnswer,
@@ -59,8 +60,12 @@ def read_queue(
     return _answer(session, campaign, lobby, now)
 
 
-@router.get("/campaigns/{slug}/letter-queue/letters")
-@router.get("/campaigns/{slug}/post/letters", **_former("list_letters", "/letters"))
+@router.get("/campaigns/{slug}/letter-queue/letters", dependencies=[KNOWN_NAMES])
+@router.get(
+    "/campaigns/{slug}/post/letters",
+    **_former("list_letters", "/letters"),
+    dependencies=[KNOWN_NAMES],
+)
 def list_queue(
     slug: Slug,
     request: Request,

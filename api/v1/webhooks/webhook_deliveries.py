@@ -8,6 +8,7 @@ from sqlmodel import Session
 from api.http.dependencies import Now, ReadSession, WebhooksWriter
 from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.webhook import DeliveryAnswer, delivery_answer, delivery_answers
 from models import DeliveryState
 from services.webhooks import deliveries, endpoints
@@ -34,7 +35,7 @@ def test_webhook(webhook_id: UUID, caller: WebhooksWriter, once: Once, now: Now)
     return once.answer(queue, status=202, is_public=False)
 
 
-@router.get("/webhooks/{webhook_id}/deliveries")
+@router.get("/webhooks/{webhook_id}/deliveries", dependencies=[KNOWN_NAMES])
 def list_deliveries(
     webhook_id: UUID,
     request: Request,

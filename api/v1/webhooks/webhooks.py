@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby, WebhooksWriter, WriteSession
 from api.http.idempotency import Once, once_responses
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.webhook import (
     NewWebhookBody,
     WebhookAnswer,
@@ -41,7 +42,7 @@ def create_webhook(
     return once.answer(create, is_public=False)
 
 
-@router.get("/webhooks")
+@router.get("/webhooks", dependencies=[KNOWN_NAMES])
 def list_webhooks(caller: WebhooksWriter, session: ReadSession) -> list[WebhookAnswer]:
     """List the endpoints of the key's organisation, newest first.
 

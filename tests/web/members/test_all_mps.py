@@ -143,6 +143,43 @@ def test_an_unknown_order_is_ignored_and_lost_from_no_other_link(client: TestCli
     assert client.get(f"{TALLY}?sort=colour").status_code == 422, "programs are told"
 
 
+@pytest.mark.parametrize(
+    ("query", "ignored"),
+    [
+        ("party=labor", "party=labor"),
+        ("standng=signed", "standng"),
+        ("eligibility=CAN_SIGN&nation=Scotlnd", "eligibility=CAN_SIGN and nation=Scotlnd"),
+        (
+            "region=x&said=no&signed_since=1.7.2026",
+            "said=no and region=x and signed_since=1.7.2026",
+        ),
+        ("party=<b>", "party=&lt;b&gt;"),
+    ],
+)
+def test_what_the_page_does_not_know_is_ignored_and_named_in_one_line(
+    client: TestClient, query: str, ignored: str
+) -> None:
+    client.get(MPS)  # the page without filters is kept for everybody
+    page = client.get(f"{MPS}?{query}")
+    assert page.status_code == 200
+    assert f'<p class="quiet">We ignored {ignored}.</p>' in page.text
+    assert page.text.count("We ignored") == 1
+    assert len(seats_in(page)) == 14
+    assert csv_of(client, page) == seats_in(page)
+
+
+def test_names_that_others_add_to_links_are_no_news(client: TestClient) -> None:
+    page = client.get(f"{MPS}?utm_source=leaflet&fbclid=abc&standing=signed&party=labour")
+    assert "We ignored" not in page.text
+    assert 0 < len(seats_in(page)) < 14
+
+
+def test_a_file_with_an_unknown_filter_is_refused(client: TestClient) -> None:
+    answer = client.get(f"{MPS}.csv?party=labor")
+    assert (answer.status_code, "text/html" in answer.headers["Content-Type"]) == (422, True)
+    assert "This is none of the choices." in visible(answer)
+
+
 def test_filters_of_earlier_links_still_work(client: TestClient) -> None:
     both = client.get(f"{MPS}?standing=not_signed&eligibility=convention")
     assert "Anjali Merridew" in visible(both)

@@ -74,6 +74,7 @@ def earlier_address(slug: Slug, request: Request) -> Response:
 @router.get("/campaigns/{slug}/mps")
 async def show_mps(slug: Slug, query: Annotated[MpQuery, Query()], request: Request) -> Response:
     """Shows how many MPs have signed, the map, and a row for each constituency."""
+    query = query.naming(request.query_params)
 
     def fresh(session: Session, viewer: UUID | None) -> Response:
         campaign, is_private = campaigns.public(session, slug, viewer=viewer), viewer is not None
@@ -115,14 +116,17 @@ def download_mps(
     viewer: Viewer,
     by: Grouping | None = None,
 ) -> Response:
-    """Downloads the rows of the page as CSV, or with `by` those of a table of its totals."""
+    """Downloads the rows of the page as CSV, or with `by` those of a table of its totals.
+
+    An unknown filter is refused: a file has no line that could tell that it was ignored.
+    """
     campaign, is_public = campaigns.public(session, slug, viewer=viewer), viewer is None
     tally = seat_table.of_campaign(session, campaign, now=now)
     if by is not None:
         table = _sums(by, public_tallies.summary_of(tally).by(by))
         name = f"{slug}-mps-by-{by}.csv"
         return cacheable_csv(request, table.csv, name=name, is_public=is_public)
-    rows = query.rows(public_tallies.without_small(tally).rows)
+    rows = _required(query, tally).rows(public_tallies.without_small(tally).rows)
     text = tally_exports.public_csv(rows)
     return cacheable_csv(request, text, name=f"{slug}-mps.csv", is_public=is_public)
 
@@ -133,6 +137,16 @@ def _to_seat(slug: str, code: str) -> Response:
         message = "We don’t know this constituency. Enter your postcode to find it."
         raise Invalid.field("constituency", "constituency_unknown", message)
     return RedirectResponse(f"/campaigns/{slug}/constituencies/{code}", 302)
+
+
+def _required(query: MpQuery, tally: Tally) -> MpQuery:
+    """Returns the query. Raises Invalid for a value that is no choice."""
+    unknown = query.checked(tally.rows).ignored
+    if unknown:
+        field, _, _ = unknown[0].partition("=")
+        message = "This is none of the choices. Please choose one from the list."
+        raise Invalid.field(field, "choice_unknown", message)
+    return query
 
 
 def _page(
@@ -146,6 +160,7 @@ def _page(
     is_private: bool,
 ) -> Response:
     counted = seat_table.of_campaign(session, campaign, now=lobby.clock())
+    query = query.checked(counted.rows)
     summary = public_tallies.summary_of(counted)
     tally = summary.tally
     shown = campaign_maps.of_tally(counted, is_public=True)

@@ -1,27 +1,28 @@
 """The filters of the page with all MPs, and the tabs that are links to some of them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
-from typing import TypeVar
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
 
 from models.constituency import NATIONS
 from services.common import texts
+from services.common.nearest import nearest
 from services.errors import Invalid
 from services.parliament.standing import Eligibility, Standing, StatedIntent
+from services.tallies import known_values
 from services.tallies.seat_table import TallyFilter, TallyRow
 from services.views import campaign_maps
 from services.views.campaign_maps import Mark
 from web.base import words
 
-ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 DEFAULT_SORT = "constituency"
-_UNKNOWN = "This is none of the choices. Please choose one from the list."
+LONGEST_SHOWN, MOST_SHOWN = 40, 3
+"""How much of an address that we do not know the page repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class Tab:
 class MpQuery(BaseModel):
     """The fields as sent: the choice 'any' is an empty text.
 
-    `constituency` is a GSS code of links made before seats had pages of their own.
+    `constituency` is a GSS code of links made before seats had pages of their own. What is unknown
+    is ignored and named in `ignored`: people follow links that they did not write.
     """
 
     constituency: str = ""
@@ -72,11 +74,16 @@ class MpQuery(BaseModel):
     sort: str = ""
     show: str = ""
     page: int = Field(default=1, ge=1, le=1000)
+    _ignored: tuple[str, ...] = ()
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The first parts of the address that we do not know."""
+        return tuple(part[:LONGEST_SHOWN] for part in self._ignored[:MOST_SHOWN])
 
     @property
     def order(self) -> str:
-        """The order of the rows. An unknown one is ignored: people follow links they did not
-        write."""
+        """The order of the rows."""
         return self.sort if self.sort in words.SORTS else DEFAULT_SORT
 
     @property
@@ -87,7 +94,8 @@ class MpQuery(BaseModel):
     @property
     def is_common(self) -> bool:
         """Whether so many ask for it that the page is worth caching: all MPs, or those of a tab."""
-        return not self.address(standing="") and self.standing in ("", *STANCES)
+        is_plain = not self.address(standing="") and not self._ignored
+        return is_plain and self.standing in ("", *STANCES)
 
     def address(self, **changes: str | int) -> str:
         """Returns the query string with these changes; empty where all values are defaults."""
@@ -95,25 +103,55 @@ class MpQuery(BaseModel):
         values = changed.model_dump(exclude_defaults=True)
         return f"?{urlencode(values)}" if values else ""
 
+    def naming(self, sent: Iterable[str]) -> "MpQuery":
+        """Notes names that look like one of ours: 'standng'. Trackers add names of their own."""
+        known = type(self).model_fields
+        unknown = [name for name in sent if name not in known and nearest(name, known)]
+        return self._without((), unknown)
+
+    def checked(self, rows: Sequence[TallyRow]) -> "MpQuery":
+        """Leaves out the values that are no choice, and names that no row has."""
+        choices: dict[str, Collection[str]] = {
+            "standing": (*STANCES, Standing.NOT_SIGNED),
+            "eligibility": list(Eligibility),
+            "said": list(StatedIntent),
+            "sort": words.SORTS,
+        }
+        names = {
+            "party": known_values.parties_of(rows),
+            "nation": {*NATIONS.values(), *known_values.nations_of(rows)},
+            "region": known_values.regions_of(rows),
+        }
+        values = {name: str(getattr(self, name)) for name in type(self).model_fields}
+        unknown = [name for name in choices if values[name] and values[name] not in choices[name]]
+        unknown += [
+            name for name in names if values[name] and not _is_named(values[name], names[name])
+        ]
+        if self.signed_since and not _is_day(self.signed_since):
+            unknown.append("signed_since")
+        return self._without(unknown, [f"{name}={values[name]}" for name in unknown])
+
+    def _without(self, names: Iterable[str], ignored: Iterable[str]) -> "MpQuery":
+        changed = self.model_copy(update=dict.fromkeys(names, ""))
+        changed._ignored = (*self._ignored, *ignored)
+        return changed
+
     def rows(self, rows: Sequence[TallyRow]) -> tuple[TallyRow, ...]:
-        """Returns those of the rows that the page shows, sorted. Raises Invalid as below."""
+        """Returns those of the rows that the page shows, sorted. The query is a `checked` one."""
         found, stance = self.tally_filter().apply(rows), self._stance()
         if stance is None:
             return found
         return tuple(row for row in found if campaign_maps.mark_of(row) in stance.marks)
 
     def tally_filter(self) -> TallyFilter:
-        """Returns all filters but `standing`. Raises Invalid for an unknown choice."""
-        if self.nation and self.nation.casefold() not in map(str.casefold, NATIONS.values()):
-            raise Invalid.field("nation", "choice_unknown", _UNKNOWN)
-        eligibility = _choice(Eligibility, "eligibility", self.eligibility)
+        """Returns all filters but `standing`."""
         return TallyFilter(
-            eligibilities=frozenset({eligibility} if eligibility else ()),
+            eligibilities=frozenset({Eligibility(self.eligibility)} if self.eligibility else ()),
             party=self.party or None,
             nation=self.nation or None,
             region=self.region or None,
-            said=_choice(StatedIntent, "said", self.said),
-            signed_since=_day(self.signed_since),
+            said=StatedIntent(self.said) if self.said else None,
+            signed_since=date.fromisoformat(self.signed_since) if self.signed_since else None,
             search=self.search,
             sort=self.order,
         )
@@ -141,21 +179,14 @@ class MpQuery(BaseModel):
         return self.address(standing=value, eligibility="", page=1)
 
     def _stance(self) -> Stance | None:
-        if self.standing == Standing.NOT_SIGNED:
-            return _NOT_SIGNED
-        if self.standing and self.standing not in STANCES:
-            raise Invalid.field("standing", "choice_unknown", _UNKNOWN)
-        return STANCES.get(self.standing)
+        return _NOT_SIGNED if self.standing == Standing.NOT_SIGNED else STANCES.get(self.standing)
 
 
-def _choice(values: type[ChoiceT], field: str, text: str) -> ChoiceT | None:
-    if not text:
-        return None
-    try:
-        return values(text)
-    except ValueError as error:
-        raise Invalid.field(field, "choice_unknown", _UNKNOWN) from error
+def _is_named(value: str, names: Iterable[str]) -> bool:
+    return value.casefold() in {name.casefold() for name in names}
 
 
-def _day(text: str) -> date | None:
-    return texts.day(text, "signed_since") if text else None
+def _is_day(text: str) -> bool:
+    with suppress(Invalid):
+        return bool(texts.day(text, "signed_since"))
+    return False
