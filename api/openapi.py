@@ -50,7 +50,7 @@ _DEPRECATED = {
     "letters_resume": "letters_resume_queue",
 }
 # These routes read a key themselves, so that requests without one skip the dependency.
-_READ_KEY_THEMSELVES = {"read_campaign", "read_petition"}
+_READ_KEY_THEMSELVES = {"read_campaign", "read_petition", "read_tally"}
 _KEY = {
     "type": "http",
     "scheme": "bearer",

@@ -1,5 +1,6 @@
 """Streams files of any length while reading them from the database."""
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request, Response
@@ -8,6 +9,7 @@ from starlette.concurrency import iterate_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from api.answers.caching import CSV
+from api.http.csv_answers import with_bom
 from services.assembly import Lobby
 from services.files import exports
 from services.files.export_lines import FileFormat
@@ -38,7 +40,10 @@ def download(
         return Response(media_type=MEDIA_TYPES[form], headers=headers)
     parts = exports.chunks(lobby.database, export, form, keyring=lobby.keyring)
     logged = exports.logged(parts, export, by=by, form=form)
-    return _Download(next(logged), logged, media_type=MEDIA_TYPES[form], headers=headers)
+    first = next(logged)
+    if form is FileFormat.CSV:
+        first = replace(first, content=with_bom(request, "").encode() + first.content)
+    return _Download(first, logged, media_type=MEDIA_TYPES[form], headers=headers)
 
 
 def attachment_headers(name: str) -> dict[str, str]:

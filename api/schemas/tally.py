@@ -2,6 +2,8 @@
 
 from datetime import date, datetime
 
+from pydantic import Field
+
 from api.schemas.fields import Answer
 from api.schemas.postcode import (
     ConstituencyAnswer,
@@ -63,6 +65,10 @@ class TallyReply(Answer):
     link: str | None
 
 
+def _is_none(value: str | None) -> bool:
+    return value is None
+
+
 class TallyRowAnswer(Answer):
     """A seat. `signatures_per_1000` is the signatures for every 1,000 electors.
 
@@ -87,6 +93,12 @@ class TallyRowAnswer(Answer):
     signed_earlier: bool
     said: StatedIntent | None
     reply: TallyReply | None
+    member_email: str | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="The member's published address. Only keys with `tallies:read` get it; it is "
+        "left out where none is known.",
+    )
 
 
 class TallyAnswer(Answer):
@@ -100,15 +112,17 @@ class TallyAnswer(Answer):
     rows: list[TallyRowAnswer]
 
 
-def tally_answer(tally: Tally, rows: tuple[TallyRow, ...]) -> TallyAnswer:
-    """Converts the totals of the tally, and the given rows."""
+def tally_answer(
+    tally: Tally, rows: tuple[TallyRow, ...], *, has_emails: bool = False
+) -> TallyAnswer:
+    """Converts the totals of the tally, and the given rows, with MPs' addresses where told to."""
     return TallyAnswer(
         as_of=tally.as_of,
         motion=motion_answer(tally),
         members=TallyMembers.model_validate(tally),
         signatures=TallySignatures.model_validate(tally),
         letters=TallyLetters(sent=tally.letters_sent, opened=tally.letters_opened),
-        rows=[_row(row) for row in rows],
+        rows=[_row(row, has_emails) for row in rows],
     )
 
 
@@ -128,7 +142,7 @@ def motion_answer(tally: Tally) -> TallyMotion | None:
     )
 
 
-def _row(row: TallyRow) -> TallyRowAnswer:
+def _row(row: TallyRow, has_emails: bool) -> TallyRowAnswer:
     return TallyRowAnswer(
         constituency=constituency_answer(row.constituency),
         member=member_answer(row.member, row.constituency),
@@ -147,4 +161,5 @@ def _row(row: TallyRow) -> TallyRowAnswer:
         signed_earlier=row.signed_earlier,
         said=row.said,
         reply=TallyReply.model_validate(row.reply) if row.reply else None,
+        member_email=row.member.email if has_emails and row.member else None,
     )

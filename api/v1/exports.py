@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from api.http.csv_answers import BOM
 from api.http.dependencies import LettersReader, SignaturesReader, Slug, TheLobby
 from api.http.downloads import download, file_responses
 from api.http.query_names import KNOWN_NAMES
@@ -55,7 +56,7 @@ Letters = Annotated[WantedLetters, Depends()]
     "/petitions/{slug}/signatures.csv",
     response_class=Response,
     responses=file_responses(FileFormat.CSV),
-    dependencies=[KNOWN_NAMES],
+    dependencies=[KNOWN_NAMES, BOM],
 )
 def signatures_csv(
     slug: Slug, request: Request, caller: SignaturesReader, lobby: TheLobby, wanted: Signatures
@@ -86,7 +87,7 @@ def signatures_jsonl(
     "/campaigns/{slug}/letters.csv",
     response_class=Response,
     responses=file_responses(FileFormat.CSV),
-    dependencies=[KNOWN_NAMES],
+    dependencies=[KNOWN_NAMES, BOM],
 )
 def letters_csv(
     slug: Slug, request: Request, caller: LettersReader, lobby: TheLobby, wanted: Letters

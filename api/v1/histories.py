@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
 from api.answers.caching import MEDIA_TYPE, cacheable_bytes
-from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
+from api.http.csv_answers import AS_CSV, BOM, cacheable_csv, wants_csv
 from api.http.dependencies import Now, ReadSession, Slug
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.history import HistoryAnswer, history_answer, history_csv
@@ -39,7 +39,7 @@ TheHistory = Annotated[History, Depends(_history)]
     "/campaigns/{slug}/tally/history",
     response_model=HistoryAnswer,
     responses=AS_CSV,
-    dependencies=[KNOWN_NAMES],
+    dependencies=[KNOWN_NAMES, BOM],
 )
 def read_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
     """Read how signatories, signatures and letters grew.
@@ -60,7 +60,7 @@ def read_history(slug: Slug, request: Request, history: TheHistory, now: Now) ->
     "/campaigns/{slug}/tally/history.csv",
     response_class=Response,
     responses=AS_CSV,
-    dependencies=[KNOWN_NAMES],
+    dependencies=[KNOWN_NAMES, BOM],
 )
 def download_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
     """Download the points of the history as CSV, with the same query."""

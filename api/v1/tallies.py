@@ -10,16 +10,18 @@ from sqlmodel import Session
 from api.answers import public_answers
 from api.answers.caching import cacheable, cacheable_bytes
 from api.answers.state import state_of
-from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
-from api.http.dependencies import Now, ReadSession, Slug
+from api.http.csv_answers import AS_CSV, BOM, PRIVATE, cacheable_csv, wants_csv
+from api.http.dependencies import Anyone, Now, ReadSession, Slug, caller_of
 from api.http.downloads import MEDIA_TYPES, file_responses
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.tally import TallyAnswer, tally_answer
 from api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
+from models import Scope
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common import texts
 from services.files.export_lines import FileFormat
+from services.keys.api_keys import Caller
 from services.parliament.standing import Eligibility, Standing, StatedIntent
 from services.tallies import known_values, seat_table, tally_exports, tally_summaries
 from services.tallies.seat_table import Tally, TallyFilter, TallyRow
@@ -77,15 +79,16 @@ Wanted = Annotated[TallyFilter, Depends(_wanted)]
     "/campaigns/{slug}/tally",
     response_model=TallyAnswer,
     responses=AS_CSV,
-    dependencies=[KNOWN_NAMES],
+    dependencies=[KNOWN_NAMES, BOM],
 )
 async def read_tally(slug: Slug, request: Request, wanted: Wanted) -> Response:
     """Read for all seats who holds them, whether they signed, and how many constituents asked.
 
-    `Accept: text/csv` gives CSV.
+    `Accept: text/csv` gives CSV. A key with `tallies:read` gets MPs' published addresses too.
     """
     state = state_of(request)
-    if wanted == TallyFilter() and not wants_csv(request):
+    has_key = "Authorization" in request.headers
+    if wanted == TallyFilter() and not wants_csv(request) and not has_key:
         return await public_answers.answer(request, state.public_answers.tallies, slug)
     return await run_in_threadpool(_filtered, request, state.lobby, slug, wanted)
 
@@ -94,17 +97,22 @@ async def read_tally(slug: Slug, request: Request, wanted: Wanted) -> Response:
     "/campaigns/{slug}/tally.csv",
     response_class=Response,
     responses=AS_CSV,
-    dependencies=[KNOWN_NAMES],
+    dependencies=[KNOWN_NAMES, BOM],
 )
 def download_tally(
     slug: Slug,
     request: Request,
+    caller: Anyone,
     session: ReadSession,
     now: Now,
     wanted: Wanted,
 ) -> Response:
-    """Download the rows of the tally as CSV, with the same filters."""
-    return _file(request, slug, _find(session, slug, wanted, now)[1], FileFormat.CSV)
+    """Download the rows of the tally as CSV, with the same filters.
+
+    With a key that has `tallies:read`, the last column is MPs' published addresses.
+    """
+    rows = _find(session, slug, wanted, now)[1]
+    return _file(request, slug, rows, FileFormat.CSV, has_emails=_gets_emails(caller))
 
 
 @router.get(
@@ -116,12 +124,14 @@ def download_tally(
 def download_tally_lines(
     slug: Slug,
     request: Request,
+    caller: Anyone,
     session: ReadSession,
     now: Now,
     wanted: Wanted,
 ) -> Response:
     """Download the rows of `tally.csv` as JSON lines: objects with the names of its columns."""
-    return _file(request, slug, _find(session, slug, wanted, now)[1], FileFormat.JSONL)
+    rows = _find(session, slug, wanted, now)[1]
+    return _file(request, slug, rows, FileFormat.JSONL, has_emails=_gets_emails(caller))
 
 
 @router.get(
@@ -137,7 +147,7 @@ def read_summary(slug: Slug, request: Request, session: ReadSession, now: Now) -
     "/campaigns/{slug}/tally/summary.csv",
     response_class=Response,
     responses=AS_CSV,
-    dependencies=[KNOWN_NAMES],
+    dependencies=[KNOWN_NAMES, BOM],
 )
 def download_summary(
     slug: Slug,
@@ -152,11 +162,21 @@ def download_summary(
 
 
 def _filtered(request: Request, lobby: Lobby, slug: str, wanted: TallyFilter) -> Response:
+    has_emails = _gets_emails(caller_of(request, lobby))
     with lobby.database.read() as session:
         tally, rows = _find(session, slug, wanted, lobby.clock())
     if wants_csv(request):
-        return _file(request, slug, rows, FileFormat.CSV)
-    return cacheable(request, tally_answer(tally, rows), without={"as_of"})
+        return _file(request, slug, rows, FileFormat.CSV, has_emails=has_emails)
+    answer = tally_answer(tally, rows, has_emails=has_emails)
+    response = cacheable(request, answer, without={"as_of"})
+    if has_emails:
+        response.headers["Cache-Control"] = PRIVATE
+    return response
+
+
+def _gets_emails(caller: Caller | None) -> bool:
+    """Returns whether a caller gets MPs' addresses: no list of them is open to everybody."""
+    return caller is not None and Scope.TALLIES_READ in caller.scopes
 
 
 def _summary(session: Session, slug: str, now: datetime) -> TallySummary:
@@ -173,9 +193,18 @@ def _find(
     return tally, wanted.apply(tally.rows)
 
 
-def _file(request: Request, slug: str, rows: tuple[TallyRow, ...], form: FileFormat) -> Response:
-    content = tally_exports.tally_file(rows, form).encode()
-    name = {"Content-Disposition": f'attachment; filename="{slug}-tally.{form}"'}
-    return cacheable_bytes(
-        request, content, etag_source=content, media_type=MEDIA_TYPES[form], **name
-    )
+def _file(
+    request: Request,
+    slug: str,
+    rows: tuple[TallyRow, ...],
+    form: FileFormat,
+    *,
+    has_emails: bool,
+) -> Response:
+    text, name = tally_exports.tally_file(rows, form, has_emails=has_emails), f"{slug}-tally.{form}"
+    caching = {"Cache-Control": PRIVATE} if has_emails else {}
+    if form is FileFormat.CSV:
+        return cacheable_csv(request, text, name=name, cache_control=caching.get("Cache-Control"))
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'} | caching
+    content, media_type = text.encode(), MEDIA_TYPES[form]
+    return cacheable_bytes(request, content, etag_source=content, media_type=media_type, **headers)

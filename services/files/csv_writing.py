@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 # Spreadsheets read a cell that begins with one of these as a formula (OWASP, 'CSV injection').
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+BYTE_ORDER_MARK = "\ufeff"
+"""Excel takes a CSV file for UTF-8 only where it begins with this."""
 # Spreadsheets show a cell that begins with this as text.
 TEXT_MARK = "'"
 

@@ -9,6 +9,8 @@ from services.files.export_lines import FileFormat
 from services.tallies.neighbours import FEWEST
 from services.tallies.seat_table import TallyRow
 
+EMAIL = "member_email"
+"""The last column, which only some callers get: an MP's published address."""
 FEW = f"fewer than {FEWEST}"
 COLUMNS = (
     "constituency_code",
@@ -36,11 +38,13 @@ COLUMNS = (
 )
 
 
-def tally_file(rows: Sequence[TallyRow], form: FileFormat) -> str:
+def tally_file(rows: Sequence[TallyRow], form: FileFormat, *, has_emails: bool = False) -> str:
     """Returns the rows as CSV with a header, or as JSON lines; `reply` is the kind of the reply."""
+    columns = (*COLUMNS, EMAIL) if has_emails else COLUMNS
+    found = [(*_values(row), *([_email(row)] if has_emails else [])) for row in rows]
     if form is FileFormat.CSV:
-        return csv_text(COLUMNS, ([_cell(value) for value in _values(row)] for row in rows))
-    lines = (dict(zip(COLUMNS, map(_json_value, _values(row)), strict=True)) for row in rows)
+        return csv_text(columns, ([_cell(value) for value in values] for values in found))
+    lines = (dict(zip(columns, map(_json_value, values), strict=True)) for values in found)
     return "".join(f"{_json(line)}\n" for line in lines)
 
 
@@ -56,6 +60,10 @@ def _public_values(row: TallyRow) -> list[object]:
     if row.signatures < FEWEST:
         line["signatures_per_1000"] = None
     return list(line.values())
+
+
+def _email(row: TallyRow) -> str | None:
+    return row.member.email if row.member else None
 
 
 def _values(row: TallyRow) -> tuple[object, ...]:

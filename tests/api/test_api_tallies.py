@@ -1,5 +1,6 @@
 """Tests the tally in the JSON API."""
 
+import codecs
 import csv
 
 import pytest
@@ -108,6 +109,7 @@ def test_a_party_whose_last_member_has_left_is_known(client: TestClient, lobby: 
     assert client.get(query).json()["rows"] == []
 
 
+FILES = ("tally.csv", "tally.jsonl")
 LISTS = (
     "/v1/campaigns",
     f"/v1/campaigns/{CAMPAIGN}/motions",
@@ -184,3 +186,64 @@ def test_a_party_has_a_name_to_show_and_the_party_with_which_it_sits(
     assert len(lines) == len(rows) > 1
     (line,) = (line for line in lines if line["member_id"] == str(member_id))
     assert {name: line[name] for name in expected} == expected
+
+
+EVERY_CSV = (
+    f"/v1/campaigns/{CAMPAIGN}/tally.csv",
+    f"/v1/campaigns/{CAMPAIGN}/tally/summary.csv",
+    f"/v1/campaigns/{CAMPAIGN}/tally/history.csv",
+    f"/v1/campaigns/{CAMPAIGN}/answers.csv",
+    f"/v1/campaigns/{CAMPAIGN}/letters.csv",
+    f"/v1/petitions/{PETITION}/signatures.csv",
+)
+
+
+@pytest.mark.parametrize("path", EVERY_CSV)
+def test_a_csv_file_begins_with_a_byte_order_mark_on_request_alone(
+    client: TestClient, lobby: Lobby, path: str
+) -> None:
+    scopes = (Scope.SIGNATURES_READ, Scope.LETTERS_READ, Scope.LETTERS_WRITERS)
+    key = key_for(lobby, *scopes)
+    plain = client.get(path, headers=key)
+    marked = client.get(f"{path}?bom=1", headers=key)
+    assert marked.content == codecs.BOM_UTF8 + plain.content
+    assert not plain.content.startswith(codecs.BOM_UTF8)
+    assert client.get(f"{path}?bom=false", headers=key).content == plain.content
+    assert_problem(client.get(f"{path}?bom=perhaps", headers=key), 422, "invalid", "bom")
+    if tag := plain.headers.get("ETag"):
+        assert tag != marked.headers["ETag"]
+        again = client.get(f"{path}?bom=1", headers=key | {"If-None-Match": marked.headers["ETag"]})
+        assert again.status_code == 304
+
+
+def test_only_keys_for_tallies_get_the_addresses_of_mps_and_no_shared_cache_keeps_them(
+    client: TestClient, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        member = session.exec(select(Member).where(Member.party == "Labour").limit(1)).one()
+        member.email, member_id = "an.mp@parliament.example", member.id
+    reader, other = key_for(lobby, Scope.TALLIES_READ), key_for(lobby, Scope.SIGNATURES_READ)
+    for path in ("tally", "tally?standing=not_signed", "tally?standing=signed", *FILES):
+        url = f"/v1/campaigns/{CAMPAIGN}/{path}"
+        with_emails = client.get(url, headers=reader)
+        assert with_emails.headers["Cache-Control"] == "private, no-cache"
+        assert "Authorization" in with_emails.headers["Vary"]
+        tag = {"If-None-Match": with_emails.headers["ETag"]}
+        assert client.get(url, headers=reader | tag).status_code == 304
+        for answer in (
+            client.get(url),
+            client.get(url, headers=other),
+            client.get(url, headers=tag),
+        ):
+            assert answer.status_code == 200
+            assert "member_email" not in answer.text
+            assert "Authorization" in answer.headers["Vary"]
+    rows = client.get(f"/v1/campaigns/{CAMPAIGN}/tally", headers=reader).json()["rows"]
+    found = {row["member"]["id"]: row.get("member_email") for row in rows if row["member"]}
+    assert found[member_id] == "an.mp@parliament.example"
+    text = client.get(f"/v1/campaigns/{CAMPAIGN}/tally.csv", headers=reader).text
+    lines = list(csv.DictReader(text.splitlines()))
+    assert {
+        int(line["member_id"]): line["member_email"] or None for line in lines if line["member_id"]
+    } == found
+    assert text.splitlines()[0].endswith(",member_email")

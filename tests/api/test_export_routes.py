@@ -1,11 +1,13 @@
 """Tests exports over HTTP: content, access, and transfers that break off."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,6 +16,8 @@ import uvicorn
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
+from api.schemas import history, tally_summary
+from api.schemas.letters import letter_answer
 from main import create_app
 from models import (
     AccountEvent,
@@ -27,10 +31,14 @@ from models import (
     SignatureState,
 )
 from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
 from services.demonstration import invented_campaign
 from services.files import exports
 from services.files.export_lines import FileFormat
+from services.letters import letter_exports
 from services.organisations import organisations
+from services.signatures import signature_exports
+from services.tallies import tally_exports
 from tests.support.common import CAMPAIGN, ORGANISERS_PASSWORD, PETITION
 from tests.support.desk import DeskClient, as_role
 from tests.support.exports import (
@@ -160,6 +168,19 @@ def test_the_tally_as_lines_has_the_rows_of_its_csv(client: TestClient) -> None:
     assert client.get(f"{TALLY}.jsonl", headers=again).status_code == 304
 
 
+def test_the_guide_tells_the_type_of_every_column(lobby: Lobby) -> None:
+    with lobby.database.read() as session:
+        petition = petitions.public(session, PETITION)
+        campaign = campaigns.public(session, CAMPAIGN)
+    signatures = signature_exports.of_petition(petition)
+    letters = letter_exports.of_campaign(campaign, has_words=True)
+    columns = {*signatures.names, *letters.names, *tally_exports.COLUMNS, tally_exports.EMAIL}
+    columns |= {*history.CSV_COLUMNS, *tally_summary.CSV_COLUMNS, *letter_answer.CSV_COLUMNS}
+    guide = (Path(__file__).parents[2] / "docs/guide/exports.md").read_text(encoding="utf-8")
+    types = guide.partition("### Types")[2].partition("A missing value")[0]
+    assert columns - set(re.findall(r"`([a-z_0-9]+)`", types)) == set()
+
+
 def test_files_are_described(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     for of, slug in (("petitions", "signatures"), ("campaigns", "letters"), ("campaigns", "tally")):
@@ -169,7 +190,7 @@ def test_files_are_described(client: TestClient) -> None:
     parameters = {
         row["name"] for row in paths["/v1/campaigns/{slug}/letters.csv"]["get"]["parameters"]
     }
-    assert parameters == {"slug", "state", "since", "personal", "bodies"}
+    assert parameters == {"slug", "state", "since", "personal", "bodies", "bom"}
 
 
 # ---- access

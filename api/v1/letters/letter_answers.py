@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
+from api.http.csv_answers import AS_CSV, BOM, cacheable_csv, wants_csv
 from api.http.dependencies import LettersReader, Now, ReadSession, Slug, TheLobby, WriteSession
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.letters.letter_answer import (
@@ -43,7 +43,7 @@ def give(
     "/campaigns/{slug}/answers",
     response_model=AnswersAnswer,
     responses=AS_CSV,
-    dependencies=[KNOWN_NAMES],
+    dependencies=[KNOWN_NAMES, BOM],
 )
 def read_answers(
     slug: Slug, request: Request, caller: LettersReader, session: ReadSession
@@ -60,7 +60,7 @@ def read_answers(
     "/campaigns/{slug}/answers.csv",
     response_class=Response,
     responses=AS_CSV,
-    dependencies=[KNOWN_NAMES],
+    dependencies=[KNOWN_NAMES, BOM],
 )
 def download_answers(
     slug: Slug, request: Request, caller: LettersReader, session: ReadSession
