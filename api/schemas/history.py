@@ -7,16 +7,21 @@ from api.schemas.tally_event import TallyEventAnswer, event_answer
 from services.files.csv_writing import csv_text
 from services.tallies.histories import History, Interval
 
-CSV_COLUMNS = ("at", "signatories", "signatures", "letters_sent")
+CSV_COLUMNS = ("at", "signatories", "signatures", "letters_sent", "is_estimated")
 
 
 class PointAnswer(Answer):
-    """The totals at one time."""
+    """The totals at one time.
+
+    Where `is_estimated`, a name came on or off in the course of this day and Parliament gives no
+    time for it. It counts from midnight, so `signatories` may be too early by some hours.
+    """
 
     at: datetime
     signatories: int
     signatures: int
     letters_sent: int
+    is_estimated: bool
 
 
 class HistoryAnswer(Answer):
@@ -48,6 +53,7 @@ def history_csv(history: History) -> str:
             point.signatories,
             point.signatures,
             point.letters_sent,
+            "yes" if point.is_estimated else "no",
         )
         for point in history.points
     ]

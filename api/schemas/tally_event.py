@@ -47,7 +47,8 @@ class TallyEventAnswer(Answer):
 
     `happened_on` is the day according to Parliament or the organiser, `seen_at` when the service
     first saw it. `happened_at` is the time from which it counts. Where `is_estimated`, only the day
-    is known, and that time is its beginning in London. `link` is the source of a note.
+    is known, and that time is its beginning in London, or the time is that of `seen_at`, since
+    Parliament gave one that was still to come. `link` is the source of a note.
     """
 
     id: UUID

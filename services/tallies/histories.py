@@ -90,12 +90,17 @@ _LENGTHS = {
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The totals at one moment."""
+    """The totals at one moment.
+
+    With `is_estimated` a name came on or off at an unknown minute of this day, so that the number
+    of signatories may be that of earlier or later in the day.
+    """
 
     at: datetime
     signatories: int
     signatures: int
     letters_sent: int
+    is_estimated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,7 @@ def of_campaign(
     events = tally_events.of_motion(session, motion) if motion else []
     names = _running_total(changes.changes)
     of_signatures, of_letters = _hours(session, campaign.id)
+    estimates = _running_total(_spans(changes.changes))
     signatures = _running_total(_at_their_ends(of_signatures, now))
     letters = _running_total(_at_their_ends(of_letters, now))
     points = tuple(
@@ -157,6 +163,7 @@ def of_campaign(
             signatories=_total_at(names, moment),
             signatures=_total_at(signatures, moment),
             letters_sent=_total_at(letters, moment),
+            is_estimated=_total_at(estimates, moment) > 0,
         )
         for moment in moments
     )
@@ -243,7 +250,22 @@ def _at_their_ends(hours: Iterable[tuple[datetime, int]], now: datetime) -> list
     return [Change(min(hour + an_hour, now), step) for hour, step in hours]
 
 
-def _hours(session: Session, campaign_id: UUID) -> tuple[_Steps, _Steps]:
+def _spans(changes: Iterable[Change]) -> list[Change]:
+    """Returns the beginnings and ends of the times within which changes came that have only a
+    day."""
+    found: list[Change] = []
+    for change in changes:
+        if change.until is not None and change.at < change.until:
+            found += [Change(change.at, 1), Change(change.until, -1)]
+    return found
+
+
+def _hours(
+    session: Session,
+    campaign_id: UUID,
+    begins: datetime | None = None,
+    ends: datetime | None = None,
+) -> tuple[_Steps, _Steps]:
     """Returns the hours that changed the numbers of signatures and of letters, and by how much.
 
     Both come in one statement.
@@ -272,7 +294,7 @@ def _days(
 
 def _running_total(changes: Iterable[Change]) -> _RunningTotal:
     ordered = sorted(changes, key=lambda change: change.at)
-    return [moment for moment, _ in ordered], list(accumulate(step for _, step in ordered))
+    return [change.at for change in ordered], list(accumulate(change.step for change in ordered))
 
 
 def _total_at(running_total: _RunningTotal, moment: datetime) -> int:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from models import CampaignMotion, Motion, MotionEvent, MotionEventKind, MotionSignatory
-from services.common.times import begin_of_day
+from services.common.times import begin_of_day, end_of_day
 
 _ON = (MotionEventKind.SIGNED, MotionEventKind.RESTORED)
 _FIRST_SIGNED_AT = (
@@ -51,10 +51,14 @@ _EVENTS = (
 
 
 class Change(NamedTuple):
-    """When a total changed, and by how much."""
+    """When a total changed, and by how much.
+
+    `until` is set where only the day is known: the change came at `at` or later, before `until`.
+    """
 
     at: datetime
     step: int
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +111,6 @@ def _of_member(events: Iterable[Any]) -> Iterable[Change]:
         if is_on == (last is not None and last.step == 1):
             continue
         # An event of which only the day is known comes after the one before it all the same.
-        yield (last := Change(max(moment, last.at) if last else moment, 1 if is_on else -1))
+        at = max(moment, last.at) if last else moment
+        until = None if event.happened_at else min(end_of_day(event.happened_on), event.seen_at)
+        yield (last := Change(at, 1 if is_on else -1, until))

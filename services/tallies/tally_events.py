@@ -47,8 +47,9 @@ class TallyEventKind(StrEnum):
 class TallyEvent:
     """One event, with the day on which it happened and the time when we first saw it.
 
-    `happened_at` is the moment from which it counts. With `is_estimated` only its day is known, and
-    the moment is the beginning of that day (`name_changes.moment_of`). `motion` is None for an
+    `happened_at` is the moment from which it counts (`name_changes.moment_of`). With `is_estimated`
+    only its day is known, and the moment is the beginning of that day; or Parliament gave a moment
+    that was still to come, and it is when we first saw it. `motion` is None for an
     override, and `member` for an event of a motion itself. `link` is an override's source.
     """
 
@@ -153,7 +154,7 @@ def _motion_event(event: MotionEvent, member: Member | None, motion: Motion) -> 
         kind=TallyEventKind(event.kind.value),
         happened_on=event.happened_on,
         happened_at=moment_of(event.happened_on, event.happened_at, event.seen_at),
-        is_estimated=event.happened_at is None,
+        is_estimated=event.happened_at is None or event.happened_at > event.seen_at,
         seen_at=event.seen_at,
         member=member,
         motion=motion,

@@ -37,6 +37,7 @@ def test_the_last_point_is_the_tally_of_now(client: TestClient) -> None:
         "signatories": tally["members"]["signed"],
         "signatures": tally["signatures"]["confirmed"],
         "letters_sent": tally["letters"]["sent"],
+        "is_estimated": False,
     }
 
 
@@ -157,8 +158,12 @@ def test_the_history_comes_as_csv_by_name_and_by_header(client: TestClient) -> N
     assert by_name.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert 'filename="nhs-professionals-history.csv"' in by_name.headers["Content-Disposition"]
     rows = list(csv.DictReader(by_name.text.splitlines()))
-    assert list(rows[0]) == ["at", "signatories", "signatures", "letters_sent"]
+    names = ["at", "signatories", "signatures", "letters_sent", "is_estimated"]
+    assert list(rows[0]) == names
     points = history(client, **query)["points"]
+    words = {False: "no", True: "yes"}
+    for point in points:
+        point["is_estimated"] = words[point["is_estimated"]]
     assert rows == [{name: str(value) for name, value in point.items()} for point in points]
     assert len(rows) == 3
 

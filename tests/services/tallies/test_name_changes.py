@@ -40,7 +40,7 @@ def changes_of(lobby: Lobby) -> list[tuple[str, int]]:
     with lobby.database.read() as session:
         campaign = campaigns.public(session, NEW)
         found = name_changes.of_campaign(session, campaign.id).changes
-    return [(f"{at.astimezone(UTC):%m-%d %H:%M:%S}", step) for at, step in found]
+    return [(f"{change.at.astimezone(UTC):%m-%d %H:%M:%S}", change.step) for change in found]
 
 
 def history_of(lobby: Lobby, **query: Any) -> History:
@@ -110,6 +110,8 @@ def test_a_moment_in_the_future_counts_from_when_the_name_was_seen(
     follow(lobby, signed(1, "2026-07-06T14:30:00"))
     link(lobby)
     assert changes_of(lobby) == [("07-01 12:00:00", 1)]
+    (event,) = (event for event in history_of(lobby).events if event.kind == "signed")
+    assert event.is_estimated
     clock.advance(days=30)
     assert history_of(lobby).points[-1].signatories == 1
 
@@ -123,6 +125,24 @@ def test_of_a_name_with_only_a_day_the_midnight_in_london_is_an_estimate(lobby: 
         (True, "03 23:00"),
         (False, "04 09:00"),
     ]
+
+
+def test_points_of_a_day_within_which_a_name_came_at_an_unknown_minute_are_estimates(
+    lobby: Lobby, client: TestClient
+) -> None:
+    follow(lobby, signed(1, "2026-06-04T00:00:00"), signed(2, "2026-06-06T10:00:00"))
+    link(lobby)
+    begins = datetime(2026, 6, 3, 21, tzinfo=UTC)
+    history = history_of(lobby, begins=begins, ends=begins + timedelta(days=2), every=Interval.HOUR)
+    estimated = [f"{point.at:%d %H:%M}" for point in history.points if point.is_estimated]
+    assert (len(estimated), estimated[0], estimated[-1]) == (24, "03 23:00", "04 22:00")
+    assert [point.signatories for point in history.points if point.is_estimated] == [1] * 24
+    query = {"from": "2026-06-04T12:00:00Z", "to": "2026-06-05T12:00:00Z"}
+    path = f"/v1/campaigns/{NEW}/tally/history"
+    points = client.get(path, params=query).json()["points"]
+    assert [point["is_estimated"] for point in points] == [True, False, False]
+    lines = client.get(f"{path}.csv", params=query).text.splitlines()
+    assert [line.rpartition(",")[2] for line in lines] == ["is_estimated", "yes", "no", "no"]
 
 
 def test_a_name_comes_off_and_on_in_the_order_in_which_it_was_seen(
