@@ -10,6 +10,8 @@ class PostcodeStatus(StrEnum):
     FOUND = "found"
     TERMINATED = "terminated"
     """Royal Mail no longer uses it, but people still type the postcode they grew up with."""
+    NO_CONSTITUENCY = "no_constituency"
+    """It is in the directory, but the source gives no constituency for it."""
     UNKNOWN = "unknown"
     """Well formed, but not in the directory: too new, mistyped, or left out on import."""
     NOT_IN_UK_PARLIAMENT = "not_in_uk_parliament"
@@ -20,8 +22,8 @@ class PostcodeStatus(StrEnum):
 class PostcodeResult:
     """What a lookup found. `postcode` is in normal form; `constituency_code` is a GSS code.
 
-    A postcode that was found has no code where the source gives none (mostly for new buildings). A
-    terminated postcode keeps the code of the place where it used to be.
+    A postcode has the status `no_constituency` where the source gives no code, mostly for new
+    buildings. A terminated postcode keeps the code of the place where it used to be.
     """
 
     postcode: str

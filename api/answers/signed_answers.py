@@ -20,7 +20,7 @@ class SignedAnswers:
         motion = seen.motion and MotionSeen(
             number=seen.motion.number,
             title=seen.motion.title,
-            signed_by_member=seen.is_signed_by_member,
+            signed_by_member=seen.is_signed_by_member if seen.member else None,
         )
         return SignedAnswer(
             constituency=constituency_answer(seen.constituency),

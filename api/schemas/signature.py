@@ -22,6 +22,7 @@ from api.schemas.fields import (
 from api.schemas.letters.letter import OfferedLetter
 from api.schemas.postcode import ConstituencyAnswer, MemberAnswer
 from models import Signature, SignatureState, Supporter
+from services.mail.mail_templates import MAIL_LOCALE
 from services.postcodes import directory
 from services.signatures.entries import LONGEST_COMMENT, LONGEST_POSTCODE, LONGEST_SOURCE
 from services.signatures.pending_views import PendingSignature
@@ -98,15 +99,18 @@ class BulkSignature(NewSignature):
 
 
 class MotionSeen(Answer):
-    """The campaign's motion, and whether the signer's MP has signed it."""
+    """The campaign's motion, and whether the signer's MP has signed it: null without an MP."""
 
     number: str
     title: str
-    signed_by_member: bool
+    signed_by_member: bool | None
 
 
 class SignedAnswer(Answer):
-    """The answer to a new or a repeated signature. `id` is for keys that may read signatures."""
+    """The answer to a new or a repeated signature. `id` is for keys that may read signatures.
+
+    `locale` is the language of `message` and of the emails, which have no other words yet.
+    """
 
     status: Literal["pending"] = "pending"
     id: UUID | None = None
@@ -114,6 +118,7 @@ class SignedAnswer(Answer):
     member: MemberAnswer | None
     motion: MotionSeen | None
     message: str
+    locale: Locale = MAIL_LOCALE
 
 
 class TokenBody(Request):

@@ -33,6 +33,9 @@ _INTENTS = {
     OverrideKind.SAYS_WILL_NOT: StatedIntent.WILL_NOT,
 }
 
+Statement = tuple[date, StatedIntent]
+"""What a member said that they will do, and the day."""
+
 
 @dataclass(frozen=True, slots=True)
 class VerifiedReply:
@@ -218,6 +221,26 @@ def latest_verified(session: Session, campaign_id: UUID) -> dict[int, VerifiedRe
     }
 
 
+def own_statements(session: Session, campaign_id: UUID) -> dict[int, Statement]:
+    """Returns what members last told the campaign's organisation, verified or not, by member.
+
+    Reports of constituents do not count: anybody could make a member unasked with them.
+    """
+    columns = (col(MemberReply.said_on), col(MemberReply.kind))
+    statement = (
+        select(MemberReply.member_id, *columns)
+        .where(
+            MemberReply.campaign_id == campaign_id,
+            col(MemberReply.letter_id).is_(None),
+            col(MemberReply.kind).in_((ReplyKind.WILL_SIGN, ReplyKind.WILL_NOT)),
+        )
+        .order_by(col(MemberReply.said_on), col(MemberReply.id))
+    )
+    return {
+        member_id: (said_on, _INTENTS[kind]) for member_id, said_on, kind in session.exec(statement)
+    }
+
+
 def stated_intent(
     reply: VerifiedReply | None, notes: Sequence[MemberOverride]
 ) -> StatedIntent | None:
@@ -232,7 +255,7 @@ def stated_intent(
 
 def last_statement(
     reply: VerifiedReply | None, notes: Sequence[MemberOverride]
-) -> tuple[date, StatedIntent] | None:
+) -> Statement | None:
     """Returns the same with its day."""
     replied = [(reply.said_on, _INTENTS[reply.kind])] if reply and reply.kind in _INTENTS else []
     noted = [(note.starts_on, _INTENTS[note.kind]) for note in notes if note.kind in _INTENTS]

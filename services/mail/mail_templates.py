@@ -13,6 +13,8 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
+MAIL_LOCALE = "en"
+"""The language of all templates: whoever asks for another one is told."""
 FOLDER = Path(__file__).parent / "templates"
 _BUTTON, _LINK, _BETWEEN, _SMALL = "\x01", "\x02", "\x03", "\x04"
 _NO_MARKS = str.maketrans("", "", _BUTTON + _LINK + _BETWEEN + _SMALL)

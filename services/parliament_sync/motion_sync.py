@@ -121,6 +121,8 @@ def _save_motion(
     now: datetime,
 ) -> list[Change]:
     """Stores the motion itself and returns what has changed about it."""
+    if answer.text is None:  # the names are good all the same, and a text that we have stays
+        answer = answer.model_copy(update={"text": motion.text if motion else ""})
     parliament_session = sessions.session_on(session, answer.tabled_on)
     values = answer.model_dump(include={"number", "title", "text", "tabled_on", "amends_id"})
     changes = motion_history.changes_of_motion(motion, answer, today=now.date())

@@ -108,7 +108,8 @@ class PostcodeDirectory:
 def _results_by_cell(codes: tuple[str, ...]) -> list[tuple[PostcodeStatus, str | None]]:
     codes_by_number = (None, None, *codes)  # a cell of 0 is an absent postcode, never looked up
     statuses = (PostcodeStatus.FOUND, PostcodeStatus.TERMINATED)
-    return [(status, code) for code in codes_by_number for status in statuses]
+    none = PostcodeStatus.NO_CONSTITUENCY
+    return [(status if code else none, code) for code in codes_by_number for status in statuses]
 
 
 def _status_of_absent(postcode: str) -> PostcodeStatus:

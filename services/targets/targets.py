@@ -1,6 +1,6 @@
 """Finds the members that a campaign should ask next, best first, each with the reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -17,12 +17,14 @@ from models import (
     MotionSignatory,
     MotionStatus,
 )
+from services.campaigns import member_replies
+from services.campaigns.member_replies import Statement
 from services.errors import Conflict
 from services.parliament import parties
-from services.parliament.seat_snapshots import SeatConstituency, SeatMember
-from services.parliament.standing import Eligibility
+from services.parliament.standing import Eligibility, StatedIntent
 from services.tallies import seat_table
-from services.tallies.seat_table import Tally
+from services.tallies.seat_rows import SeatConstituency, SeatMember
+from services.tallies.seat_table import Tally, TallyRow
 from services.targets.reasons import Reason, reasons_of
 from services.targets.scores import MemberFacts, OtherMotion, Target, assess, rank
 
@@ -52,12 +54,14 @@ def of_campaign(
 ) -> list[RankedTarget]:
     """Returns at most `limit` members to ask, in a fixed number of statements.
 
-    They can sign, have not, and did not say that they will not. Raises Conflict where the campaign
-    has no motion, or its motion is no longer before Parliament.
+    They can sign, have not, and did not say that they will not: neither in public nor, in a reply
+    that nobody has verified, to the campaign's organisation, which alone reads its targets. Raises
+    Conflict where the campaign has no motion, or its motion is no longer before Parliament.
     """
     tally = seat_table.of_campaign(session, campaign, now=now)
     motion = _open_motion(tally.motion)
-    targets = rank(_facts(tally), _other_motions(session, campaign, motion))[:limit]
+    own = member_replies.own_statements(session, campaign.id)
+    targets = rank(_facts(tally, own), _other_motions(session, campaign, motion))[:limit]
     seats = {row.member.id: (row.constituency, row.member) for row in tally.rows if row.member}
     return [
         RankedTarget(
@@ -78,7 +82,7 @@ def assessed(session: Session, campaign: Campaign, tally: Tally) -> list[Target]
     Raises Conflict where `of_campaign` does.
     """
     motion = _open_motion(tally.motion)
-    return assess(_facts(tally), _other_motions(session, campaign, motion))
+    return assess(_facts(tally, {}), _other_motions(session, campaign, motion))
 
 
 def _open_motion(motion: Motion | None) -> Motion:
@@ -89,20 +93,31 @@ def _open_motion(motion: Motion | None) -> Motion:
     return motion
 
 
-def _facts(tally: Tally) -> list[MemberFacts]:
+def _facts(tally: Tally, own: Mapping[int, Statement]) -> list[MemberFacts]:
     return [
         MemberFacts(
-            row.member.id,
-            parties.group(row.member.party),
-            row.standing,
-            row.eligibility is Eligibility.CAN_SIGN,
-            row.signatures,
-            row.letters_sent,
-            row.said,
+            member_id=row.member.id,
+            party=parties.group(row.member.party),
+            standing=row.standing,
+            can_sign=row.eligibility is Eligibility.CAN_SIGN,
+            signatures=row.signatures,
+            letters=row.letters_sent,
+            said=_last_said(row, own.get(row.member.id)),
         )
         for row in tally.rows
         if row.member
     ]
+
+
+def _last_said(row: TallyRow, own: Statement | None) -> StatedIntent | None:
+    """Returns what was said in public, or 'will not' where the organisation was told so last.
+
+    A promise that nobody verified moves nobody to the front.
+    """
+    if own is None or own[1] is not StatedIntent.WILL_NOT:
+        return row.said
+    public = member_replies.last_statement(row.reply, [row.note] if row.note else [])
+    return row.said if public and public[0] > own[0] else StatedIntent.WILL_NOT
 
 
 def _other_motions(session: Session, campaign: Campaign, motion: Motion) -> list[OtherMotion]:

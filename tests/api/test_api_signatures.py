@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import col, select
 
 import worker
-from models import Scope
+from models import Membership, Scope
 from services.assembly import Lobby
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, Clock, text_of, token_in
 from tests.support.keys import key_for
@@ -35,6 +36,32 @@ def test_signing_tells_the_seat_the_member_and_whether_they_signed(client: TestC
         "title": "Sale of NHS Professionals",
         "signed_by_member": True,
     }
+
+
+@pytest.mark.parametrize("country", ["GB", "FR"])
+def test_without_an_mp_nobody_can_say_whether_they_signed(
+    client: TestClient, lobby: Lobby, country: str
+) -> None:
+    with lobby.database.write() as session:
+        statement = select(Membership).where(col(Membership.ends_on).is_(None))
+        for membership in session.exec(statement):
+            membership.ends_on = lobby.clock().date()
+    body = client.post(SIGN, json={**ANNA, "country": country}).json()
+    assert body["member"] is None
+    assert body["motion"]["signed_by_member"] is None
+
+
+@pytest.mark.parametrize("locale", ["en", "cy"])
+def test_the_answer_tells_in_which_language_the_email_comes(
+    client: TestClient, deliver: Deliver, locale: str
+) -> None:
+    body = client.post(SIGN, json={**ANNA, "locale": locale}).json()
+    assert body["locale"] == "en", "no email has Welsh words yet"
+    (mail,) = deliver()
+    assert "Hello," in text_of(mail)
+    token = token_in(mail, "confirm")
+    confirmed = client.post("/v1/signatures/confirm", json={"token": token}).json()
+    assert confirmed["letter"]["locale"] == "en"
 
 
 def test_a_repeated_signature_gets_the_same_answer_as_a_new_one(client: TestClient) -> None:

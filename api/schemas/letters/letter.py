@@ -28,6 +28,7 @@ from services.letters.drafting.drafts import Draft
 from services.letters.drafting.editor_checks import CheckedLetter
 from services.letters.drafting.sketches import Likeness
 from services.letters.intake import NewLetter
+from services.mail.mail_templates import MAIL_LOCALE
 from services.parliament.standing import Eligibility, Standing
 
 Point = Annotated[str, line(300)]
@@ -181,12 +182,14 @@ class OfferedLetter(Answer):
     """The letter that a signer can send now, with the `proof` that their address is theirs.
 
     With `proof`, `POST /v1/campaigns/{slug}/letters` needs no further email for two hours. It is
-    null for a signature that was imported. Never put it into a URL, a log or an email.
+    null for a signature that was imported. Never put it into a URL, a log or an email. `locale` is
+    the language of the letter.
     """
 
     subject: str
     body: str
     variant: str
+    locale: Locale
     proof: str | None
 
 
@@ -222,11 +225,15 @@ class OpenedAnswer(Answer):
 
 
 class LetterTaken(Answer):
-    """A letter that its writer has yet to confirm, or that is `queued` because of its `proof`."""
+    """A letter that its writer has yet to confirm, or that is `queued` because of its `proof`.
+
+    `locale` is the language of the emails about it, which have no other words yet.
+    """
 
     id: UUID
     status: Literal["pending", "queued"]
     member: MemberAnswer | None
+    locale: Locale = MAIL_LOCALE
 
 
 class LetterStatus(Answer):
@@ -296,4 +303,10 @@ def offered_letter(draft: Draft | None, proof: str | None) -> OfferedLetter | No
     variant = draft.situation.variant if draft else None
     if draft is None or variant is None:
         return None
-    return OfferedLetter(subject=draft.subject, body=draft.body, variant=variant, proof=proof)
+    return OfferedLetter(
+        subject=draft.subject,
+        body=draft.body,
+        variant=variant,
+        locale=draft.locale,
+        proof=proof,
+    )

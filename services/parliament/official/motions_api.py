@@ -27,6 +27,11 @@ PAGE = 100
 LONGEST_VALIDATOR = 200
 
 
+def _is_withdrawn(status: int | str | None) -> bool:
+    """The description of the API names a motion's status; its answers number it."""
+    return str(status).strip().casefold() in (str(WITHDRAWN_STATUS), "withdrawn")
+
+
 def _day(value: Any) -> Any:
     return value[:10] if isinstance(value, str) else value
 
@@ -96,15 +101,15 @@ class SponsorAnswer(BaseModel):
 
 
 class PublishedMotion(BaseModel):
-    """A motion with the names on it, withdrawn ones too."""
+    """A motion with the names on it, withdrawn ones too. `text` can be None, `status` a word."""
 
     id: Id = Field(alias="Id")
     number: str = Field(alias="UINWithAmendmentSuffix", min_length=1)
-    status: int = Field(alias="Status")
+    status: int | str = Field(alias="Status")
     status_on: Day | None = Field(alias="StatusDate", default=None)
     status_at: Moment = Field(validation_alias=AliasPath("StatusDate"), default=None)
     title: str = Field(alias="Title", min_length=1)
-    text: str = Field(alias="MotionText")
+    text: str | None = Field(alias="MotionText")
     tabled_on: Day = Field(alias="DateTabled")
     amends_id: Id | None = Field(alias="AmendmentToMotionId", default=None)
     sponsors: list[SponsorAnswer] = Field(alias="Sponsors")
@@ -112,7 +117,7 @@ class PublishedMotion(BaseModel):
     @property
     def is_withdrawn(self) -> bool:
         """Returns whether the motion itself was withdrawn."""
-        return self.status == WITHDRAWN_STATUS
+        return _is_withdrawn(self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,7 @@ class ListedMotion(BaseModel):
     @property
     def is_withdrawn(self) -> bool:
         """Returns whether the motion itself was withdrawn."""
-        return self.status in (WITHDRAWN_STATUS, "Withdrawn")
+        return _is_withdrawn(self.status)
 
 
 class _Paging(BaseModel):

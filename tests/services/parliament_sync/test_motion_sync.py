@@ -196,6 +196,29 @@ def test_a_motion_that_is_withdrawn_keeps_its_names(lobby: Lobby, follow: Follow
     assert live_count(lobby) == 1
 
 
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [("Withdrawn", MotionStatus.WITHDRAWN), ("1", MotionStatus.WITHDRAWN),
+     ("Published", MotionStatus.PUBLISHED), ("0", MotionStatus.PUBLISHED)],
+)  # fmt: skip
+def test_a_status_may_be_a_word(
+    lobby: Lobby, follow: Follow, word: str, status: MotionStatus
+) -> None:
+    follow(answer(sponsor(1, 1), Status=word))
+    with lobby.database.read() as session:
+        assert session.get_one(Motion, MOTION).status is status
+
+
+def test_a_motion_without_a_text_keeps_the_one_that_we_have(lobby: Lobby, follow: Follow) -> None:
+    assert follow(answer(sponsor(1, 1), MotionText=None)).live == 1
+    follow(answer(sponsor(1, 1)))
+    assert follow(answer(sponsor(1, 1), sponsor(2, 2), MotionText=None)).live == 2
+    with lobby.database.read() as session:
+        assert session.get_one(Motion, MOTION).text == "That this House wants more of them."
+    kinds = [kind for kind, _, _ in events_of(lobby)]
+    assert kinds.count("amended") == 1, "only the text that came later"
+
+
 def test_a_lapsed_motion_stays_lapsed(lobby: Lobby, follow: Follow) -> None:
     follow(answer(sponsor(1, 1)))
     with lobby.database.write() as session:

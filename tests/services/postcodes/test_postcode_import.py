@@ -135,7 +135,7 @@ def test_each_postcode_answers_as_its_row_says(source: Path, target: Path) -> No
         "BN1 1AB": ("found", "E14001130"),
         "BN1 1AD": ("terminated", "E14001130"),
         "CF10 3NQ": ("found", "W07000094"),
-        "BN1 1AE": ("found", None),
+        "BN1 1AE": ("no_constituency", None),
         "BT1 1AA": ("unknown", None),
         "JE2 4WD": ("not_in_uk_parliament", None),
     }

@@ -146,8 +146,8 @@ def test_any_text_is_either_normalised_for_good_or_refused(text: str) -> None:
         ("ec1a1bb", PostcodeResult("EC1A 1BB", PostcodeStatus.FOUND, WESTMINSTER)),
         ("KW15 1AA", PostcodeResult("KW15 1AA", PostcodeStatus.FOUND, ORKNEY)),
         ("kw15 1ab", PostcodeResult("KW15 1AB", PostcodeStatus.TERMINATED, ORKNEY)),
-        ("AB43 1AG", PostcodeResult("AB43 1AG", PostcodeStatus.FOUND, None)),
-        ("AB43 1AH", PostcodeResult("AB43 1AH", PostcodeStatus.TERMINATED, None)),
+        ("AB43 1AG", PostcodeResult("AB43 1AG", PostcodeStatus.NO_CONSTITUENCY, None)),
+        ("AB43 1AH", PostcodeResult("AB43 1AH", PostcodeStatus.NO_CONSTITUENCY, None)),
         ("GIR0AA", PostcodeResult("GIR 0AA", PostcodeStatus.FOUND, WESTMINSTER)),
         ("EC1A 1BD", PostcodeResult("EC1A 1BD", PostcodeStatus.UNKNOWN, None)),
         ("EC1A 1CC", PostcodeResult("EC1A 1CC", PostcodeStatus.UNKNOWN, None)),
@@ -189,6 +189,7 @@ def test_what_was_put_in_is_found_and_nothing_else_is(
     assert len(directory) == len(rows)
     for postcode, (code, terminated) in rows.items():
         status = PostcodeStatus.TERMINATED if terminated else PostcodeStatus.FOUND
+        status = status if code else PostcodeStatus.NO_CONSTITUENCY
         assert directory.lookup(postcode) == PostcodeResult(postcode, status, code or None)
         assert directory.lookup(postcode.lower().replace(" ", "")).status == status
     for postcode in set(others) - set(rows):

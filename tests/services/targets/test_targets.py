@@ -3,7 +3,7 @@
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from core.settings import ROOT
 from models import (
     Campaign,
     CampaignMotion,
+    Letter,
     LetterTally,
     Member,
     MemberOverride,
@@ -47,6 +48,7 @@ from tests.support.common import CAMPAIGN, START, Clock, needs_real_data
 
 MOTION = 900152  # the demonstration's
 MORAG, HARPREET, YUSRA = 900001, 900008, 900011  # can sign, a minister who signed, withdrew
+TODAY = START.date()
 URL = f"/v1/campaigns/{CAMPAIGN}/targets"
 NOT, SIGNED, WITHDRAWN = Standing.NOT_SIGNED, Standing.SIGNED, Standing.WITHDRAWN
 
@@ -444,7 +446,9 @@ def note_override(kind: OverrideKind) -> Change:
     return add
 
 
-def add_reply(kind: ReplyKind, *, is_verified: bool = True) -> Change:
+def add_reply(
+    kind: ReplyKind, said_on: date = TODAY, *, is_verified: bool = True, **more: Any
+) -> Change:
     """Adds a reply by Morag."""
 
     def add(session: Session, campaign: Campaign) -> None:
@@ -454,10 +458,11 @@ def add_reply(kind: ReplyKind, *, is_verified: bool = True) -> Change:
                 campaign_id=campaign.id,
                 member_id=MORAG,
                 kind=kind,
-                said_on=START.date(),
+                said_on=said_on,
                 verified_by=someone if is_verified else None,
                 recorded_at=START,
                 updated_at=START,
+                **more,
             )
         )
 
@@ -493,7 +498,6 @@ def test_who_said_that_they_will_is_the_first_target_with_a_reason(
 @pytest.mark.parametrize(
     "edit",
     [
-        add_reply(ReplyKind.WILL_NOT, is_verified=False),
         add_reply(ReplyKind.WILL_SIGN, is_verified=False),
         add_reply(ReplyKind.UNDECIDED),
         add_reply(ReplyKind.MEETING),
@@ -505,6 +509,29 @@ def test_what_nobody_verified_or_decides_nothing_changes_no_target(
     before = targets_of(lobby)
     change(lobby, edit)
     assert targets_of(lobby) == before
+
+
+def test_a_no_that_only_the_organisation_was_told_counts_in_its_own_targets(
+    client: TestClient, lobby: Lobby
+) -> None:
+    key, day = key_for(lobby, Scope.TALLIES_READ, Scope.CAMPAIGNS_WRITE), START.date()
+    replies = f"/v1/campaigns/{CAMPAIGN}/replies"
+    said = {"member_id": MORAG, "kind": "will_not", "said_on": day.isoformat()}
+    public = client.get(f"/v1/campaigns/{CAMPAIGN}/tally").json()["rows"]
+    assert MORAG in ids(lobby)
+    assert client.post(replies, json=said, headers=key).status_code == 201
+    assert MORAG not in [row["member"]["id"] for row in client.get(URL, headers=key).json()]
+    assert client.get(f"/v1/campaigns/{CAMPAIGN}/tally").json()["rows"] == public
+    change(lobby, add_reply(ReplyKind.WILL_SIGN, day + timedelta(days=1)))
+    assert MORAG in ids(lobby), "what was said later counts"
+
+
+def test_a_no_that_a_constituent_reports_unmakes_no_target(lobby: Lobby) -> None:
+    with lobby.database.write() as session:
+        letter = session.exec(select(Letter).limit(1)).one()
+        letter.member_id, letter_id = MORAG, letter.id
+    change(lobby, add_reply(ReplyKind.WILL_NOT, is_verified=False, letter_id=letter_id))
+    assert MORAG in ids(lobby)
 
 
 def test_ranks_count_from_one_and_scores_never_rise(lobby: Lobby) -> None:
@@ -629,11 +656,11 @@ def counting_statements(session: Session, seen: list[int]) -> Iterator[None]:
 # ---- the API
 
 
-def key_for(lobby: Lobby, scope: Scope, organisation: str | None = None) -> dict[str, str]:
+def key_for(lobby: Lobby, *scopes: Scope, organisation: str | None = None) -> dict[str, str]:
     with lobby.database.write() as session:
         slug = organisation or invented_campaign.about().organisation
         owner = organisations.by_slug(session, slug)
-        key = api_keys.create(session, organisation=owner, scopes=[scope], now=lobby.clock())
+        key = api_keys.create(session, organisation=owner, scopes=list(scopes), now=lobby.clock())
     return {"Authorization": f"Bearer {key}"}
 
 
@@ -663,6 +690,8 @@ def test_a_key_reads_the_targets_of_its_campaign(
             "id": MORAG,
             "name": "Morag Ferncastle",
             "party": "Scottish National Party",
+            "party_name": "Scottish National Party",
+            "party_group": "Scottish National Party",
             "constituency": "Edinburgh East and Musselburgh",
         },
         "party": "Scottish National Party",
@@ -697,7 +726,7 @@ def test_without_the_scope_there_are_no_targets(client: TestClient, lobby: Lobby
 def test_another_organisations_campaign_is_not_there(client: TestClient, lobby: Lobby) -> None:
     with lobby.database.write() as session:
         organisations.create(session, name="Others", slug="others", now=lobby.clock())
-    response = client.get(URL, headers=key_for(lobby, Scope.TALLIES_READ, "others"))
+    response = client.get(URL, headers=key_for(lobby, Scope.TALLIES_READ, organisation="others"))
     assert (response.status_code, response.json()["code"]) == (404, "campaign_unknown")
 
 
