@@ -1,6 +1,7 @@
 """Responses that a client can cache and revalidate: `ETag` and 304."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastapi import Request, Response
@@ -21,6 +22,18 @@ def cacheable(request: Request, answer: BaseModel, *, without: set[str] | None =
     content = answer.model_dump_json().encode()
     etag_source = answer.model_dump_json(exclude=without).encode() if without else content
     return cacheable_bytes(request, content, etag_source=etag_source, media_type=MEDIA_TYPE)
+
+
+def cacheable_list(request: Request, answers: Sequence[BaseModel], **headers: Any) -> Response:
+    """Works like `cacheable`, for a list. A link to the next page is a part of its ETag."""
+    content = as_list(answers)
+    source = content + headers.get("Link", "").encode()
+    return cacheable_bytes(request, content, etag_source=source, media_type=MEDIA_TYPE, **headers)
+
+
+def as_list(answers: Iterable[BaseModel]) -> bytes:
+    """Returns a list as JSON."""
+    return b"[" + b",".join(answer.model_dump_json().encode() for answer in answers) + b"]"
 
 
 def cacheable_bytes(

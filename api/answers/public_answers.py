@@ -14,12 +14,14 @@ from sqlmodel import Session
 from api.answers import caching
 from api.answers.signed_answers import SignedAnswers
 from api.schemas.campaign import campaign_answer
+from api.schemas.member import sitting_members
 from api.schemas.petition import petition_answer
 from api.schemas.postcode import (
     ConstituencyAnswer,
     MemberAnswer,
     constituency_answer,
     member_answer,
+    seat_answer,
 )
 from api.schemas.tally import tally_answer
 from services.assembly import Lobby
@@ -33,6 +35,7 @@ from services.views.seat_views import ConfirmedBoard
 
 WORTH_PACKING = 1000  # bytes, as for the gzip middleware, which packs all other responses
 MOST_KEYS, MOST_TALLIES, MOST_BOARDS = 1000, 50, 50  # a tally has some 300 KB
+CONSTITUENCIES, MEMBERS = "constituencies", "members"
 # Browsers ask each time whether a page has changed. A cache between may serve it for 5 seconds, and
 # for half a minute more while it asks.
 PAGE_CACHING = "public, max-age=0, s-maxage=5, stale-while-revalidate=30"
@@ -142,8 +145,9 @@ class PublicAnswers:
     """The caches of one process, with slugs as keys.
 
     The key of `confirmed` is a petition's id, that of `campaign_slugs` a petition's slug, that of
-    `embeds` a petition's and a partner's slug, that of `pages` renders its page, and `seats` has
-    one entry. They hold nothing that only an API key may see.
+    `embeds` a petition's and a partner's slug, that of `pages` renders its page, `seats` has one
+    entry, and `seat_lists` has `CONSTITUENCIES` and `MEMBERS`. They hold nothing that only an API
+    key may see.
     """
 
     def __init__(self, lobby: Lobby) -> None:
@@ -160,6 +164,7 @@ class PublicAnswers:
             lobby, self._confirmed, version=but_counts, most_keys=MOST_BOARDS
         )
         self.seats = database_cache(lobby, self._seats, version=but_counts)
+        self.seat_lists = database_cache(lobby, self._seat_list, version=but_counts)
         self.campaign_slugs = database_cache(lobby, self._campaign_slug, version=but_counts)
 
     def _campaign(self, session: Session, slug: str) -> CachedAnswer:
@@ -199,6 +204,13 @@ class PublicAnswers:
 
     def _campaign_slug(self, session: Session, slug: str) -> str:
         return campaigns.get(session, petitions.public(session, slug).campaign_id).slug
+
+    def _seat_list(self, session: Session, key: str) -> CachedAnswer:
+        today = self._lobby.clock().date()
+        found = seats.all_seats(session, today=today, organisation_id=None)
+        if key == MEMBERS:
+            return CachedAnswer.of_bytes(caching.as_list(sitting_members(found)))
+        return CachedAnswer.of_bytes(caching.as_list(map(seat_answer, found)))
 
     def _seats(self, session: Session, _key: str) -> SeatAnswers:
         today = self._lobby.clock().date()

@@ -39,7 +39,11 @@ PUBLIC_READS = (
     "/v1/campaigns/{slug}/tally/summary.csv",
     "/v1/campaigns/{slug}/updates",
     "/v1/campaigns/{slug}/updates/{update_id}",
+    "/v1/constituencies",
+    "/v1/members",
     "/v1/members/{member_id}",
+    "/v1/motions/{motion_id}",
+    "/v1/petitions",
     "/v1/petitions/{slug}",
     "/v1/postcodes/{postcode}",
 )

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import signature_intake
+from api.answers.caching import cacheable
 from api.answers.state import state_of
 from api.http import errors, idempotency
 from api.schemas.signature import NewSignature
@@ -125,7 +126,7 @@ def _cached(scope: Scope, headers: Any) -> tuple[Response | None, str]:
         answer = postcodes.cached(state, match[1])
         if answer is None:
             return None, POSTCODE
-        return Response(answer.model_dump_json(), media_type="application/json"), POSTCODE
+        return cacheable(Request(scope), answer), POSTCODE
     for pattern, template, name in _READS:
         match = pattern.fullmatch(path)
         if match and b"text/csv" not in headers.get(b"accept", b""):

@@ -1,5 +1,6 @@
 """The header Idempotency-Key: a repeated request creates nothing, and gets the stored response."""
 
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -71,15 +72,25 @@ class OnceOnly:
         work: Callable[[Session], BaseModel | bytes],
         *,
         status: int = 201,
+        location: str | None = None,
         is_public: bool = True,
         is_count: bool = False,
     ) -> Response:
         """Runs `work` in a transaction and stores its response, or returns the stored response.
 
+        `location` is the path of what was made, with names of the answer's fields in braces.
         `is_public` and `is_count` are those of `Database.write`. Raises what `work` raises, and
         what `services.traffic.idempotency` raises for the key.
         """
-        return response(self.stored(work, status=status, is_public=is_public, is_count=is_count))
+        answer = self.stored(work, status=status, is_public=is_public, is_count=is_count)
+        return response(answer, headers=self._location(answer, location))
+
+    def _location(self, answer: StoredAnswer, path: str | None) -> dict[str, str]:
+        """Returns the header `Location`, which is not stored: it follows from the answer."""
+        if path is None:
+            return {}
+        site = state_of(self._request).lobby.settings.base_url
+        return {"Location": site + path.format(**json.loads(answer.content))}
 
     def stored(
         self,
@@ -135,14 +146,20 @@ def response(
     return Response(answer.content, answer.status, all_headers, media_type)
 
 
-def once_responses(status: int = 201) -> dict[int | str, dict[str, Any]]:
-    """Returns the `responses` of a route that takes the header."""
+def once_responses(
+    status: int = 201, *, has_location: bool = False
+) -> dict[int | str, dict[str, Any]]:
+    """Returns the `responses` of a route that takes the header. `has_location`: it sends one."""
     described = problems()
     running = "a request with this Idempotency-Key is still running: see Retry-After"
     described[409]["description"] += f"; or {running}"
     described[422]["description"] += "; or this Idempotency-Key came with another request before"
     shown = {"description": "'true' where this answer was kept", "schema": {"type": "string"}}
-    good: dict[int | str, dict[str, Any]] = {status: {"headers": {REPLAYED: shown}}}
+    headers = {REPLAYED: shown}
+    if has_location:
+        where = "the address of what was made"
+        headers["Location"] = {"description": where, "schema": {"type": "string", "format": "uri"}}
+    good: dict[int | str, dict[str, Any]] = {status: {"headers": headers}}
     return good | {code: described[code] for code in (409, 422)}
 
 

@@ -23,17 +23,22 @@ class Page:
         self.limit = limit
 
     def link_next(self, request: Request, response: Response, ids: list[UUID]) -> None:
-        """Adds a `Link` header to the next page, with all other parameters of this request.
+        """Adds the header of `links` to a response."""
+        response.headers.update(self.links(request, ids))
 
-        `ids` has one id more than fits on this page if there is a next one.
+    def links(self, request: Request, ids: list[UUID]) -> dict[str, str]:
+        """Returns a `Link` header to the next page, with all other parameters of this request.
+
+        `ids` has one id more than fits on this page if there is a next one; else there is none.
         """
         cursor = self.next_cursor(ids)
-        if cursor:
-            url = request.url.include_query_params(cursor=cursor)
-            # Not the request's own address: its host is the client's word, and behind a proxy its
-            # scheme may be http, which a key must not follow.
-            site = state_of(request).lobby.settings.base_url
-            response.headers["Link"] = f'<{site}{url.path}?{url.query}>; rel="next"'
+        if not cursor:
+            return {}
+        url = request.url.include_query_params(cursor=cursor)
+        # Not the request's own address: its host is the client's word, and behind a proxy its
+        # scheme may be http, which a key must not follow.
+        site = state_of(request).lobby.settings.base_url
+        return {"Link": f'<{site}{url.path}?{url.query}>; rel="next"'}
 
     def next_cursor(self, ids: list[UUID]) -> str | None:
         """Returns the cursor of the next page, or None if all `ids` fit on this one."""

@@ -1,13 +1,23 @@
 """Types of fields in requests: the rules of `services.common.texts` as pydantic validators."""
 
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from services.common import countries, texts
+from services.common.times import begin_of_day, end_of_day
 from services.errors import Invalid
 from services.postcodes import directory
 
@@ -62,6 +72,43 @@ def _in_utc(value: datetime) -> datetime:
 
 # A time in a query. It needs a time zone, and its UTC time must exist too.
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+_NUMBER = re.compile(r"\s*[+-]?[\d._]+\s*")
+
+
+def _begin(value: Any) -> Any:
+    """Reads a plain day as the midnight in London with which it begins."""
+    return _midnight(value, begin_of_day)
+
+
+def _end(value: Any) -> Any:
+    """Reads a plain day as the midnight in London with which it ends."""
+    return _midnight(value, end_of_day)
+
+
+def _midnight(value: Any, of_day: Callable[[date], datetime]) -> Any:
+    """Refuses a number too: pydantic would take '20260601' for a second of the year 1970."""
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+        message = "Give a day such as 2026-06-01, or a moment with its offset."
+        raise PydanticCustomError("moment_malformed", message)
+    try:
+        day = date.fromisoformat(value)
+        return of_day(day) if day.isoformat() == value else value
+    except ValueError:
+        return value
+    except OverflowError as error:
+        raise PydanticCustomError("time_out_of_range", "No calendar has this time.") from error
+
+
+_OR_DAY = WithJsonSchema(
+    {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+)
+# A time from which or until which a query selects. A plain day counts in London, and whole.
+Since = Annotated[Moment, BeforeValidator(_begin), _OR_DAY]
+# Those of a history, which takes moments that no clock of UTC shows for too long ago.
+HistoryFrom = Annotated[AwareDatetime, BeforeValidator(_begin), _OR_DAY]
+HistoryTo = Annotated[AwareDatetime, BeforeValidator(_end), _OR_DAY]
 PersonName = Annotated[str, rule(texts.person_name)]
 EmailAddress = Annotated[str, rule(texts.email_address)]
 Postcode = Annotated[str, rule(directory.normalise)]

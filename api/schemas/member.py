@@ -1,4 +1,4 @@
-"""The body of a member's page."""
+"""Bodies of a member's page, and of the list of sitting members."""
 
 from datetime import date
 
@@ -9,6 +9,7 @@ from api.schemas.postcode import ConstituencyAnswer, constituency_answer
 from api.schemas.reply import PublicReplyAnswer, ReplyAnswer, public_reply_answer, reply_answer
 from models import MotionStatus, OfficeKind
 from services.parliament import parties
+from services.parliament.seats import Seat
 from services.parliament.standing import Eligibility, Role, Standing
 from services.views.member_views import MemberMotion, MemberView
 
@@ -68,6 +69,18 @@ class MemberPageAnswer(Answer):
     replies: list[ReplyAnswer | PublicReplyAnswer]
 
 
+class SittingMember(Answer):
+    """A member who holds a seat today, with the offices that limit their freedom to sign."""
+
+    id: int
+    name: str
+    party: str
+    party_name: str
+    party_group: str
+    constituency: ConstituencyAnswer
+    offices: list[OfficeKind]
+
+
 def member_page_answer(view: MemberView) -> MemberPageAnswer:
     """Converts the view of a member, without the email address of their office."""
     own = [reply_answer(reply) for reply in view.own_replies]
@@ -107,3 +120,19 @@ def _motion(item: MemberMotion) -> MemberMotionAnswer:
         signed_on=position.signed_on,
         withdrawn_on=position.withdrawn_on,
     )
+
+
+def sitting_members(seats: list[Seat]) -> list[SittingMember]:
+    """Converts the members of seats, in order of their ids."""
+    found = [
+        SittingMember(
+            **seat.member.model_dump(include={"id", "name", "party"}),
+            party_name=parties.display_name(seat.member.party),
+            party_group=parties.group(seat.member.party),
+            constituency=ConstituencyAnswer.model_validate(seat.constituency),
+            offices=sorted(seat.offices),
+        )
+        for seat in seats
+        if seat.member
+    ]
+    return sorted(found, key=lambda member: member.id)

@@ -4,6 +4,7 @@ from api.schemas.fields import Answer
 from models import Constituency, Member
 from models.postcode import PostcodeStatus
 from services.parliament import parties
+from services.parliament.seats import Seat
 from services.tallies.seat_rows import SeatConstituency, SeatMember
 
 
@@ -29,6 +30,18 @@ class MemberAnswer(Answer):
     party_name: str
     party_group: str
     constituency: str
+
+
+class SeatAnswer(Answer):
+    """A constituency with the member who holds it today: null while it is vacant."""
+
+    code: str
+    name: str
+    name_welsh: str | None
+    nation: str
+    region: str
+    electorate: int | None
+    member: MemberAnswer | None
 
 
 class PostcodeAnswer(Answer):
@@ -61,4 +74,13 @@ def member_answer(
         party_name=parties.display_name(party),
         party_group=parties.group(party),
         constituency=constituency.name,
+    )
+
+
+def seat_answer(seat: Seat) -> SeatAnswer:
+    """Converts a seat."""
+    shown = {"code", "name", "name_welsh", "nation", "region", "electorate"}
+    return SeatAnswer(
+        **seat.constituency.model_dump(include=shown),
+        member=member_answer(seat.member, seat.constituency),
     )

@@ -6,11 +6,24 @@ from fastapi import APIRouter, Request, Response
 from api.http.dependencies import AnyKey, CampaignsWriter, KeyPrefix, Now, ReadSession, TheLobby
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
-from api.schemas.api_key import KeyAnswer, key_answer
+from api.schemas.api_key import KeyAnswer, MeAnswer, key_answer, me_answer
 from services.keys import api_keys, key_views
+from services.organisations import organisations, partners
 
 router = APIRouter(tags=["keys"])
 log = structlog.get_logger()
+
+
+@router.get("/me")
+def read_me(caller: AnyKey, session: ReadSession) -> MeAnswer:
+    """Read which key this is: its organisation, its partner, its name and its scopes.
+
+    Any key may ask. Nothing secret is in the answer.
+    """
+    view = key_views.by_id(session, caller.key_id, organisation_id=caller.organisation_id)
+    organisation = organisations.get(session, caller.organisation_id)
+    partner = partners.get(session, caller.partner_id) if caller.partner_id else None
+    return me_answer(view, organisation, partner)
 
 
 @router.get("/keys", dependencies=[KNOWN_NAMES])

@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.answers.caching import cacheable
+from api.answers.caching import cacheable, cacheable_list
 from api.answers.state import state_of
 from api.http.dependencies import CampaignsWriter, Now, ReadSession, Slug, TheLobby, caller_of
 from api.http.idempotency import Once, once_responses
@@ -31,20 +31,20 @@ CLEARED_BY_NULL = {
 }
 
 
-@router.get("/campaigns", dependencies=[KNOWN_NAMES])
+@router.get("/campaigns", response_model=list[CampaignAnswer], dependencies=[KNOWN_NAMES])
 def list_campaigns(
     request: Request,
-    response: Response,
     page: ThePage,
     session: ReadSession,
     lobby: TheLobby,
     now: Now,
-) -> list[CampaignAnswer]:
+) -> Response:
     """List public campaigns without their news, newest first. `Link` leads to the next page."""
     rows = campaigns.page(session, after=page.after, limit=page.limit + 1)
-    page.link_next(request, response, [campaign.id for campaign in rows])
+    links = page.links(request, [campaign.id for campaign in rows])
     views = campaign_views.of_campaigns(session, rows[: page.limit], now=now, with_partners=True)
-    return [campaign_answer(view, lobby.settings.base_url) for view in views]
+    answers = [campaign_answer(view, lobby.settings.base_url) for view in views]
+    return cacheable_list(request, answers, **links)
 
 
 @router.get("/campaigns/{slug}", response_model=CampaignAnswer)
@@ -60,7 +60,10 @@ async def read_campaign(slug: Slug, request: Request) -> Response:
 
 
 @router.post(
-    "/campaigns", status_code=201, response_model=CampaignAnswer, responses=once_responses()
+    "/campaigns",
+    status_code=201,
+    response_model=CampaignAnswer,
+    responses=once_responses(has_location=True),
 )
 def create_campaign(
     body: NewCampaign, caller: CampaignsWriter, lobby: TheLobby, once: Once
@@ -80,7 +83,7 @@ def create_campaign(
         view = campaign_views.of_campaign(session, campaign, now=now)
         return campaign_answer(view, lobby.settings.base_url)
 
-    return once.answer(create)
+    return once.answer(create, location="/v1/campaigns/{slug}")
 
 
 @router.patch("/campaigns/{slug}")

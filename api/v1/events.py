@@ -50,7 +50,7 @@ def read_event(slug: Slug, event_id: UUID, caller: Anyone, session: ReadSession)
     "/campaigns/{slug}/events",
     status_code=201,
     response_model=EventAnswer,
-    responses=once_responses(),
+    responses=once_responses(has_location=True),
 )
 def create_event(
     slug: Slug, body: NewEvent, caller: CampaignsWriter, once: Once, now: Now
@@ -64,7 +64,7 @@ def create_event(
         campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
         return event_answer(events.add(session, campaign, values=body.model_dump(), now=now))
 
-    return once.answer(create)
+    return once.answer(create, location=f"/v1/campaigns/{slug}/events/{{id}}")
 
 
 @router.patch("/campaigns/{slug}/events/{event_id}")

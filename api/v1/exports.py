@@ -8,7 +8,7 @@ from api.http.csv_answers import BOM
 from api.http.dependencies import LettersReader, SignaturesReader, Slug, TheLobby
 from api.http.downloads import download, file_responses
 from api.http.query_names import KNOWN_NAMES
-from api.schemas.fields import Moment
+from api.schemas.fields import Since
 from models import LetterState, Scope, SignatureState
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -28,7 +28,7 @@ class WantedSignatures:
     def __init__(
         self,
         state: SignatureState | None = None,
-        since: Moment | None = None,
+        since: Since | None = None,
         personal: Personal = True,
     ) -> None:
         self.state, self.since, self.personal = state, since, personal
@@ -40,7 +40,7 @@ class WantedLetters:
     def __init__(
         self,
         state: LetterState | None = None,
-        since: Moment | None = None,
+        since: Since | None = None,
         personal: Personal = True,
         bodies: Annotated[bool, Query(description="`true` adds subjects and bodies.")] = False,
     ) -> None:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime
 
 from api.answers.caching import MEDIA_TYPE, cacheable_bytes
 from api.http.csv_answers import AS_CSV, BOM, cacheable_csv, wants_csv
 from api.http.dependencies import Now, ReadSession, Slug
 from api.http.query_names import KNOWN_NAMES
+from api.schemas.fields import HistoryFrom, HistoryTo
 from api.schemas.history import HistoryAnswer, history_answer, history_csv
 from services.campaigns import campaigns
 from services.tallies import histories
@@ -24,8 +24,8 @@ def _history(
     slug: Slug,
     session: ReadSession,
     now: Now,
-    begins: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    ends: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    begins: Annotated[HistoryFrom | None, Query(alias="from")] = None,
+    ends: Annotated[HistoryTo | None, Query(alias="to")] = None,
     every: Interval = Interval.DAY,
 ) -> History:
     campaign = campaigns.public(session, slug)

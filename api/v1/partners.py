@@ -63,7 +63,12 @@ def read_partner(slug: Slug, caller: CampaignsWriter, session: ReadSession) -> P
     return PartnerAnswer.model_validate(partner)
 
 
-@router.post("/partners", status_code=201, response_model=PartnerAnswer, responses=once_responses())
+@router.post(
+    "/partners",
+    status_code=201,
+    response_model=PartnerAnswer,
+    responses=once_responses(has_location=True),
+)
 def create_partner(body: NewPartner, caller: CampaignsWriter, once: Once, now: Now) -> Response:
     """Add a partner. Organisers make its keys on their pages or by command. No call makes a key.
 
@@ -75,7 +80,7 @@ def create_partner(body: NewPartner, caller: CampaignsWriter, once: Once, now: N
         partner = partners.create(session, organisation=owner, **body.model_dump(), now=now)
         return PartnerAnswer.model_validate(partner)
 
-    return once.answer(create)
+    return once.answer(create, location="/v1/partners/{slug}")
 
 
 @router.patch("/partners/{slug}")

@@ -1,22 +1,62 @@
 """Petitions: reading them, and writing them with a key."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.answers.caching import cacheable
+from api.answers.caching import cacheable, cacheable_list
 from api.answers.state import state_of
-from api.http.dependencies import CampaignsWriter, Now, Slug, WriteSession, caller_of
+from api.http.dependencies import (
+    Anyone,
+    CampaignsWriter,
+    Now,
+    ReadSession,
+    Slug,
+    WriteSession,
+    caller_of,
+)
 from api.http.idempotency import Once, once_responses
+from api.http.paging import ThePage
+from api.http.query_names import KNOWN_NAMES
 from api.schemas.petition import NewPetition, PetitionAnswer, PetitionChange, petition_answer
 from api.v1.campaigns import changes
+from models import PetitionState
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.keys import api_keys
 from services.views import campaign_views
 
 router = APIRouter(tags=["petitions"])
+
+
+@router.get("/petitions", response_model=list[PetitionAnswer], dependencies=[KNOWN_NAMES])
+def list_petitions(
+    request: Request,
+    page: ThePage,
+    caller: Anyone,
+    session: ReadSession,
+    now: Now,
+    campaign: Annotated[str | None, Query(max_length=80, description="A campaign's slug.")] = None,
+    state: PetitionState | None = None,
+) -> Response:
+    """List public petitions, newest first. `Link` leads to the next page.
+
+    With a key, your organisation's drafts are in the list too.
+    """
+    rows = petitions.page(
+        session,
+        viewer=caller.viewer if caller else None,
+        campaign=campaign,
+        state=state,
+        after=page.after,
+        limit=page.limit + 1,
+    )
+    links = page.links(request, [petition.id for petition, _ in rows])
+    views = campaign_views.of_petitions(session, rows[: page.limit], now=now)
+    return cacheable_list(request, [petition_answer(view) for view in views], **links)
 
 
 @router.get("/petitions/{slug}", response_model=PetitionAnswer)
@@ -35,7 +75,7 @@ async def read_petition(slug: Slug, request: Request) -> Response:
     "/campaigns/{slug}/petitions",
     status_code=201,
     response_model=PetitionAnswer,
-    responses=once_responses(),
+    responses=once_responses(has_location=True),
 )
 def create_petition(
     slug: Slug, body: NewPetition, caller: CampaignsWriter, once: Once, now: Now
@@ -47,7 +87,7 @@ def create_petition(
         petition = petitions.create(session, campaign=campaign, values=body.model_dump(), now=now)
         return petition_answer(campaign_views.of_petition(session, petition, now=now))
 
-    return once.answer(create)
+    return once.answer(create, location="/v1/petitions/{slug}")
 
 
 @router.patch("/petitions/{slug}")

@@ -1,8 +1,9 @@
 """The constituency and the MP of a postcode."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from api.answers.caching import cacheable
 from api.answers.public_answers import SeatAnswers
 from api.answers.state import AppState, state_of
 from api.schemas.postcode import PostcodeAnswer
@@ -12,8 +13,8 @@ from services.errors import Invalid, NotFound
 router = APIRouter(tags=["postcodes"])
 
 
-@router.get("/postcodes/{postcode}")
-async def look_up(postcode: str, request: Request) -> PostcodeAnswer:
+@router.get("/postcodes/{postcode}", response_model=PostcodeAnswer)
+async def look_up(postcode: str, request: Request) -> Response:
     """Read the constituency and the MP of a postcode, in any case and spacing."""
     state = state_of(request)
     result = state.lobby.postcodes.lookup(postcode)
@@ -22,7 +23,7 @@ async def look_up(postcode: str, request: Request) -> PostcodeAnswer:
     seats = state.public_answers.seats.cached("")
     if seats is None:
         seats = await run_in_threadpool(state.public_answers.seats.get, "")
-    return _answer(result, seats)
+    return cacheable(request, _answer(result, seats))
 
 
 def cached(state: AppState, postcode: str) -> PostcodeAnswer | None:

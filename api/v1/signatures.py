@@ -20,7 +20,7 @@ from api.http.dependencies import (
 from api.http.idempotency import GivenKey
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
-from api.schemas.fields import Moment
+from api.schemas.fields import Since
 from api.schemas.letters.letter import offered_letter
 from api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from api.schemas.signature import (
@@ -135,7 +135,7 @@ def read_signatures(
     lobby: TheLobby,
     session: ReadSession,
     state: SignatureState | None = None,
-    since: Moment | None = None,
+    since: Since | None = None,
 ) -> list[SignatureAnswer] | list[PartnerSignatureAnswer]:
     """List signatures of a petition of the key's organisation, decrypted.
 

@@ -73,7 +73,7 @@ def read_update(
     "/campaigns/{slug}/updates",
     status_code=201,
     response_model=UpdateAnswer,
-    responses=once_responses(),
+    responses=once_responses(has_location=True),
 )
 def create_update(
     slug: Slug, body: NewUpdate, caller: CampaignsWriter, lobby: TheLobby, once: Once, now: Now
@@ -95,7 +95,7 @@ def create_update(
         )
         return update_answer(campaign, update, lobby.settings.base_url)
 
-    return once.answer(create)
+    return once.answer(create, location=f"/v1/campaigns/{slug}/updates/{{id}}")
 
 
 @router.patch("/campaigns/{slug}/updates/{update_id}")

@@ -6,7 +6,7 @@ from itertools import count as count_up
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from models import Campaign, CampaignStatus, Petition, PetitionState, PetitionTally
 from services.common import texts
@@ -124,6 +124,38 @@ def public(session: Session, slug: str, *, viewer: UUID | None = None) -> Petiti
         if not is_draft or petition.organisation_id == viewer:
             return petition
     raise NotFound("petition_unknown", f"There is no petition '{slug}'.")
+
+
+def page(
+    session: Session,
+    *,
+    viewer: UUID | None,
+    campaign: str | None,
+    state: PetitionState | None,
+    after: UUID | None,
+    limit: int,
+) -> list[tuple[Petition, Campaign]]:
+    """Returns petitions with their campaigns, the newest first, starting after the id `after`.
+
+    They are those that `public` returns: drafts are for their organisation, the `viewer`, alone.
+    `campaign` is a slug.
+    """
+    not_draft = (Petition.state != PetitionState.DRAFT, Campaign.status != CampaignStatus.DRAFT)
+    is_shown = and_(*not_draft)
+    if viewer is not None:
+        is_shown = or_(is_shown, col(Petition.organisation_id) == viewer)
+    statement = (
+        select(Petition, Campaign)
+        .join(Campaign, col(Campaign.id) == Petition.campaign_id)
+        .where(is_shown)
+    )
+    if campaign is not None:
+        statement = statement.where(Campaign.slug == campaign)
+    if state is not None:
+        statement = statement.where(Petition.state == state)
+    if after is not None:
+        statement = statement.where(Petition.id < after)
+    return list(session.exec(statement.order_by(col(Petition.id).desc()).limit(limit)))
 
 
 def by_slug(session: Session, slug: str) -> Petition:

@@ -93,6 +93,11 @@ def own(session: Session, slug: str, *, organisation_id: UUID) -> Partner:
     return partner
 
 
+def get(session: Session, partner_id: UUID) -> Partner:
+    """Returns the partner that a row refers to by its id."""
+    return session.get_one(Partner, partner_id)
+
+
 def of_organisation(session: Session, organisation_id: UUID) -> list[Partner]:
     """Returns all partners of an organisation, ordered by slug."""
     statement = select(Partner).where(Partner.organisation_id == organisation_id)

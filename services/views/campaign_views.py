@@ -1,5 +1,6 @@
 """Campaigns as the public sees them, with their petitions, motions, counts and news."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -158,6 +159,22 @@ def of_petition(session: Session, petition: Petition, *, now: datetime) -> Petit
         signature_count=petitions.count(session, petition.id),
         is_open=petitions.is_open(petition, campaign_status=campaign.status, now=now),
     )
+
+
+def of_petitions(
+    session: Session, rows: Sequence[tuple[Petition, Campaign]], *, now: datetime
+) -> list[PetitionView]:
+    """Returns petitions, given with their campaigns, in one statement."""
+    counts = petitions.counts(session, [petition.id for petition, _ in rows])
+    return [
+        PetitionView(
+            petition,
+            campaign.slug,
+            counts[petition.id],
+            petitions.is_open(petition, campaign_status=campaign.status, now=now),
+        )
+        for petition, campaign in rows
+    ]
 
 
 def _petition_views(

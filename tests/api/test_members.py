@@ -96,6 +96,8 @@ def test_everybody_sees_the_facts_about_a_member(client: TestClient) -> None:
         "id": MORAG,
         "name": "Morag Ferncastle",
         "party": "Scottish National Party",
+        "party_name": "Scottish National Party",
+        "party_group": "Scottish National Party",
         "constituency": EDINBURGH,
         "memberships": [{"constituency": EDINBURGH, "starts_on": "2024-07-04", "ends_on": None}],
         "offices": [],

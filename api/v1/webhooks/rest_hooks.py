@@ -15,7 +15,12 @@ from services.webhooks import endpoints, payloads
 router = APIRouter(tags=["webhooks"])
 
 
-@router.post("/hooks", status_code=201, response_model=HookAnswer, responses=once_responses())
+@router.post(
+    "/hooks",
+    status_code=201,
+    response_model=HookAnswer,
+    responses=once_responses(has_location=True),
+)
 def subscribe(
     body: NewHookBody, caller: WebhooksWriter, once: Once, lobby: TheLobby, now: Now
 ) -> Response:
@@ -31,7 +36,7 @@ def subscribe(
         )
         return hook_answer(*created)
 
-    return once.answer(create, is_public=False)
+    return once.answer(create, location="/v1/webhooks/{id}", is_public=False)
 
 
 @router.delete("/hooks/{webhook_id}", status_code=204)

@@ -24,7 +24,10 @@ CLEARED_BY_NULL = {"campaign", "petition"}
 
 
 @router.post(
-    "/webhooks", status_code=201, response_model=WebhookWithSecret, responses=once_responses()
+    "/webhooks",
+    status_code=201,
+    response_model=WebhookWithSecret,
+    responses=once_responses(has_location=True),
 )
 def create_webhook(
     body: NewWebhookBody, caller: WebhooksWriter, once: Once, lobby: TheLobby, now: Now
@@ -39,7 +42,7 @@ def create_webhook(
         created = endpoints.create(session, body.as_new(), caller, to_loopback=to_loopback, now=now)
         return with_secret(*created)
 
-    return once.answer(create, is_public=False)
+    return once.answer(create, location="/v1/webhooks/{id}", is_public=False)
 
 
 @router.get("/webhooks", dependencies=[KNOWN_NAMES])

@@ -30,7 +30,11 @@ PUBLIC = {
     "GET /v1/campaigns/{slug}/tally.jsonl",
     "GET /v1/campaigns/{slug}/updates",
     "GET /v1/campaigns/{slug}/updates/{update_id}",
+    "GET /v1/constituencies",
+    "GET /v1/members",
     "GET /v1/members/{member_id}",
+    "GET /v1/motions/{motion_id}",
+    "GET /v1/petitions",
     "GET /v1/petitions/{slug}",
     "GET /v1/postcodes/{postcode}",
     "POST /v1/campaigns/{slug}/letters",
@@ -61,7 +65,8 @@ PUBLIC_ELSEWHERE = {
     "GET /petitions/{number}/count.json",
     "GET /readyz",
 }
-ANY_KEY = {"DELETE /v1/keys/{prefix}"}  # it decides in the route what each key may do
+# The first decides in the route what each key may do, the second tells each key about itself.
+ANY_KEY = {"DELETE /v1/keys/{prefix}", "GET /v1/me"}
 
 
 def scopes_in(dependant: Dependant) -> Set[Scope]:

@@ -1,0 +1,1 @@
+"""Tests calls that read lists and single things."""
