@@ -14,7 +14,7 @@ from api.answers.state import state_of
 from api.http.atom import fit_for_xml
 from api.http.dependencies import TheLobby
 from api.http.problem import problems
-from api.schemas.fields import Answer
+from api.schemas.fields import ForeignAnswer
 from services.errors import NotFound
 from services.views.embeds import Embed, EmbedPlace
 
@@ -26,7 +26,7 @@ _PORTS = {"http": 80, "https": 443}
 router = APIRouter(tags=["petitions"])
 
 
-class OEmbedAnswer(Answer):
+class OEmbedAnswer(ForeignAnswer):
     """`rich` has the HTML of a frame. `link` is for a form that no other site may show."""
 
     version: Literal["1.0"] = "1.0"

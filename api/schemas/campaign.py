@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.schemas.campaign_motion import LinkedMotionAnswer, linked_motion_answer
 from api.schemas.days import Day
-from api.schemas.fields import Answer, Request, Slug, line, rule
+from api.schemas.fields import Answer, EitherName, Slug, line, rule
 from api.schemas.partner import PublicPartner
 from api.schemas.petition import PetitionAnswer, petition_answer
 from api.schemas.update import UpdateAnswer, update_answer
@@ -50,7 +50,7 @@ WelshPoints = Annotated[
 ]
 
 
-class NewCampaign(Request):
+class NewCampaign(EitherName):
     """A new campaign. A motion new to this service is fetched from Parliament."""
 
     slug: Slug
@@ -74,7 +74,7 @@ class NewCampaign(Request):
     own_words_are_required: bool = False
 
 
-class CampaignChange(Request):
+class CampaignChange(EitherName):
     """The fields to change. Others stay as they are."""
 
     title: Title | None = None

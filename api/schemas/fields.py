@@ -12,13 +12,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     WithJsonSchema,
+    computed_field,
+    model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from services.common import countries, texts
 from services.common.times import begin_of_day, end_of_day
-from services.errors import Invalid
+from services.errors import FieldError, Invalid
 from services.postcodes import directory
 
 
@@ -28,10 +32,76 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", str_max_length=20_000)
 
 
+class EitherName(Request):
+    """A request that takes `status` for `state`, and `state` for `status`.
+
+    People mix up the two, since campaigns have the one and petitions the other. Raises Invalid
+    where both are there and differ.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_either(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        own, other = ("status", "state") if "status" in cls.model_fields else ("state", "status")
+        if other not in values:
+            return values
+        rest = {name: value for name, value in values.items() if name != other}
+        return rest | {own: same_of(values.get(own), values[other])}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describes both names."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        own, other = ("status", "state") if "status" in cls.model_fields else ("state", "status")
+        same = {"description": f"Another name of `{own}`."}
+        schema["properties"][other] = schema["properties"][own] | same
+        return schema
+
+
+def same_of(status: Any, state: Any) -> Any:
+    """Returns the one that was given. Raises Invalid, naming both, where they differ."""
+    if None not in (status, state) and status != state:
+        message = "These are two names of one thing. Give one of them, or both alike."
+        code = "status_and_state_differ"
+        faults = [FieldError(name, code, message) for name in ("status", "state")]
+        raise Invalid(code, message, tuple(faults))
+    return state if status is None else status
+
+
 class Answer(BaseModel):
-    """A response body, which can be filled from the attributes of models and views."""
+    """A response body, which can be filled from the attributes of models and views.
+
+    An answer with a `status` has the same as its `state`, and the other way round: campaigns have
+    the one name and petitions the other, and nobody remembers which.
+    """
 
     model_config = ConfigDict(from_attributes=True)
+
+    def __init_subclass__(cls, **config: Any) -> None:
+        """Adds the other name."""
+        super().__init_subclass__(**config)
+        names = cls.__annotations__
+        for name, other in (("status", "state"), ("state", "status")):
+            if name in names and other not in names:
+                setattr(cls, other, _alias_of(name, names[name]))
+
+
+class ForeignAnswer(BaseModel):
+    """A response body in the format of another service, which has its own names alone."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def _alias_of(name: str, kind: Any) -> Any:
+    def value(answer: Any) -> Any:
+        return getattr(answer, name)
+
+    value.__doc__ = f"Another name of `{name}`."
+    return computed_field(return_type=kind)(property(value))
 
 
 def rule(check: Callable[[str], str]) -> AfterValidator:

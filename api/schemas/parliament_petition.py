@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from api.schemas.fields import Answer
+from api.schemas.fields import ForeignAnswer
 from services.common import countries
 from services.views.petition_lists import PetitionPlaces, PublicPetition
 
@@ -46,13 +46,13 @@ Moment = Annotated[
 ]
 
 
-class SelfLink(Answer):
+class SelfLink(ForeignAnswer):
     """The URL of this document."""
 
     self: str
 
 
-class PageLinks(Answer):
+class PageLinks(ForeignAnswer):
     """The URLs of the pages of the list. `next` and `prev` are null at its ends."""
 
     self: str
@@ -62,7 +62,7 @@ class PageLinks(Answer):
     prev: str | None
 
 
-class CountryCount(Answer):
+class CountryCount(ForeignAnswer):
     """Signatures from the United Kingdom (`GB`), or from all other countries together (`ZZ`)."""
 
     name: str
@@ -70,7 +70,7 @@ class CountryCount(Answer):
     signature_count: int
 
 
-class SeatCount(Answer):
+class SeatCount(ForeignAnswer):
     """Signatures from a constituency. `mp` is null while the seat is vacant."""
 
     name: str
@@ -79,7 +79,7 @@ class SeatCount(Answer):
     signature_count: int
 
 
-class RegionCount(Answer):
+class RegionCount(ForeignAnswer):
     """Signatures from a region. Its code is a letter from A to N, or null for other regions."""
 
     name: str
@@ -87,7 +87,7 @@ class RegionCount(Answer):
     signature_count: int
 
 
-class ParliamentPetition(Answer):
+class ParliamentPetition(ForeignAnswer):
     """The attributes of a petition in a list."""
 
     action: str
@@ -124,7 +124,7 @@ class ParliamentPetitionInWhole(ParliamentPetition):
     other_parliamentary_business: list[str] = Field(default_factory=list)
 
 
-class ListedPetition(Answer):
+class ListedPetition(ForeignAnswer):
     """A petition in a list. `id` is its number."""
 
     type: Literal["petition"] = "petition"
@@ -133,14 +133,14 @@ class ListedPetition(Answer):
     attributes: ParliamentPetition
 
 
-class PetitionList(Answer):
+class PetitionList(ForeignAnswer):
     """A page of petitions."""
 
     links: PageLinks
     data: list[ListedPetition]
 
 
-class PetitionInWhole(Answer):
+class PetitionInWhole(ForeignAnswer):
     """A petition with all attributes. `id` is its number."""
 
     type: Literal["petition"] = "petition"
@@ -148,20 +148,20 @@ class PetitionInWhole(Answer):
     attributes: ParliamentPetitionInWhole
 
 
-class PetitionDocument(Answer):
+class PetitionDocument(ForeignAnswer):
     """The document of one petition."""
 
     links: SelfLink
     data: PetitionInWhole
 
 
-class SignatureCount(Answer):
+class SignatureCount(ForeignAnswer):
     """The number of confirmed signatures of a petition."""
 
     signature_count: int
 
 
-class ParliamentConstituency(Answer):
+class ParliamentConstituency(ForeignAnswer):
     """A constituency with its MP. `mp` and `party` are null while the seat is vacant."""
 
     mp: str | None

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from api.schemas.fields import Answer, Line100, Line200, Request, Slug, Text
+from api.schemas.fields import Answer, EitherName, Line100, Line200, Slug, Text
 from models import PetitionState
 from services.views.campaign_views import PetitionView
 
 Goal = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
 
-class NewPetition(Request):
+class NewPetition(EitherName):
     """A new petition of a campaign."""
 
     slug: Slug
@@ -25,7 +25,7 @@ class NewPetition(Request):
     state: PetitionState = PetitionState.OPEN
 
 
-class PetitionChange(Request):
+class PetitionChange(EitherName):
     """The fields to change. Others stay as they are."""
 
     action: Line200 | None = None

@@ -8,7 +8,7 @@ from api.http.csv_answers import BOM
 from api.http.dependencies import LettersReader, SignaturesReader, Slug, TheLobby
 from api.http.downloads import download, file_responses
 from api.http.query_names import KNOWN_NAMES
-from api.schemas.fields import Since
+from api.schemas.fields import Since, same_of
 from models import LetterState, Scope, SignatureState
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -28,10 +28,11 @@ class WantedSignatures:
     def __init__(
         self,
         state: SignatureState | None = None,
+        status: SignatureState | None = None,
         since: Since | None = None,
         personal: Personal = True,
     ) -> None:
-        self.state, self.since, self.personal = state, since, personal
+        self.state, self.since, self.personal = same_of(status, state), since, personal
 
 
 class WantedLetters:
@@ -40,11 +41,12 @@ class WantedLetters:
     def __init__(
         self,
         state: LetterState | None = None,
+        status: LetterState | None = None,
         since: Since | None = None,
         personal: Personal = True,
         bodies: Annotated[bool, Query(description="`true` adds subjects and bodies.")] = False,
     ) -> None:
-        self.state, self.since, self.personal = state, since, personal
+        self.state, self.since, self.personal = same_of(status, state), since, personal
         self.bodies = bodies
 
 

@@ -21,6 +21,7 @@ from api.http.dependencies import (
 from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
+from api.schemas.fields import same_of
 from api.schemas.petition import NewPetition, PetitionAnswer, PetitionChange, petition_answer
 from api.v1.campaigns import changes
 from models import PetitionState
@@ -41,6 +42,7 @@ def list_petitions(
     now: Now,
     campaign: Annotated[str | None, Query(max_length=80, description="A campaign's slug.")] = None,
     state: PetitionState | None = None,
+    status: PetitionState | None = None,
 ) -> Response:
     """List public petitions, newest first. `Link` leads to the next page.
 
@@ -50,7 +52,7 @@ def list_petitions(
         session,
         viewer=caller.viewer if caller else None,
         campaign=campaign,
-        state=state,
+        state=same_of(status, state),
         after=page.after,
         limit=page.limit + 1,
     )

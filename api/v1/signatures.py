@@ -20,7 +20,7 @@ from api.http.dependencies import (
 from api.http.idempotency import GivenKey
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
-from api.schemas.fields import Since
+from api.schemas.fields import Since, same_of
 from api.schemas.letters.letter import offered_letter
 from api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from api.schemas.signature import (
@@ -135,6 +135,7 @@ def read_signatures(
     lobby: TheLobby,
     session: ReadSession,
     state: SignatureState | None = None,
+    status: SignatureState | None = None,
     since: Since | None = None,
 ) -> list[SignatureAnswer] | list[PartnerSignatureAnswer]:
     """List signatures of a petition of the key's organisation, decrypted.
@@ -146,6 +147,7 @@ def read_signatures(
     through that partner, once they were confirmed, with personal data only where the signer allowed
     the partner to contact them. Needs a key with `signatures:read`.
     """
+    state = same_of(status, state)
     petition = api_keys.own_petition(session, caller, slug)
     if caller.partner_id is not None:
         rows = by_partner.page(

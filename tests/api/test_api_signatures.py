@@ -168,11 +168,11 @@ def test_a_signature_can_be_withdrawn_and_disowned_with_the_links_in_the_mail(
     client.post(SIGN, json=ANNA)
     (mail,) = deliver()
     withdrawn = client.post("/v1/signatures/withdraw", json={"token": token_in(mail, "withdraw")})
-    assert withdrawn.json() == {"status": "withdrawn"}
+    assert withdrawn.json() == {"status": "withdrawn", "state": "withdrawn"}
     client.post(SIGN, json={**ANNA, "email": "ben@example.org"})
     (mail,) = deliver()
     rejected = client.post("/v1/signatures/disown", json={"token": token_in(mail, "disown")})
-    assert rejected.json() == {"status": "rejected"}
+    assert rejected.json() == {"status": "rejected", "state": "rejected"}
 
 
 def test_a_link_of_another_purpose_a_forged_and_an_expired_one_do_nothing(

@@ -190,7 +190,7 @@ def test_files_are_described(client: TestClient) -> None:
     parameters = {
         row["name"] for row in paths["/v1/campaigns/{slug}/letters.csv"]["get"]["parameters"]
     }
-    assert parameters == {"slug", "state", "since", "personal", "bodies", "bom"}
+    assert parameters == {"slug", "state", "status", "since", "personal", "bodies", "bom"}
 
 
 # ---- access

@@ -22,6 +22,7 @@ from api.http.dependencies import (
 from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
+from api.schemas.fields import same_of
 from api.schemas.letters.letter_queue import (
     LetterQueueAnswer,
     QueuedLetterAnswer,
@@ -75,11 +76,13 @@ def list_queue(
     session: ReadSession,
     lobby: TheLobby,
     state: LetterState | None = None,
+    status: LetterState | None = None,
 ) -> list[QueuedLetterAnswer]:
     """List a campaign's letters, newest first, without their texts and writers.
 
     Needs a key with `letters:read`.
     """
+    state = same_of(status, state)
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     rows = letter_queue.page(session, campaign, state=state, after=page.after, limit=page.limit + 1)
     page.link_next(request, response, [row.letter.id for row in rows])

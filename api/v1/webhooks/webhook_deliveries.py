@@ -9,6 +9,7 @@ from api.http.dependencies import Now, ReadSession, WebhooksWriter
 from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
+from api.schemas.fields import same_of
 from api.schemas.webhook import DeliveryAnswer, delivery_answer, delivery_answers
 from models import DeliveryState
 from services.webhooks import deliveries, endpoints
@@ -44,11 +45,13 @@ def list_deliveries(
     caller: WebhooksWriter,
     session: ReadSession,
     state: DeliveryState | None = None,
+    status: DeliveryState | None = None,
 ) -> list[DeliveryAnswer]:
     """List the deliveries of the last 30 days, newest first, without their payloads.
 
     Needs a key with `webhooks:write`. Another organisation's endpoint is a 404.
     """
+    state = same_of(status, state)
     endpoint = endpoints.own(session, webhook_id, caller).endpoint
     rows = deliveries.page(session, endpoint, state=state, after=page.after, limit=page.limit + 1)
     page.link_next(request, response, [row.id for row in rows])

@@ -274,7 +274,7 @@ def test_a_proof_of_somebody_elses_makes_no_look_up_of_an_address(
     proof_for(client, deliver, email="known@example.org")
     for email in ("known@example.org", "nobody@example.org"):
         answer = send(client, proof, email=email)
-        assert set(answer.json()) == {"id", "status", "member"}
+        assert set(answer.json()) == {"id", "status", "state", "member", "locale"}
         assert status_of(answer) == "pending"
     assert rows(lobby) == (2, 0)
 

@@ -167,7 +167,7 @@ def test_whoever_asked_is_told_once_when_the_by_election_brings_a_member(
     taken_back = client.post(
         "/v1/signatures/withdraw", json={"token": token_in(mail, "withdraw")}
     ).json()
-    assert taken_back == {"status": "withdrawn"}
+    assert taken_back == {"status": "withdrawn", "state": "withdrawn"}
     assert (queue_mails(lobby), deliver()) == (0, [])
 
 
