@@ -68,7 +68,7 @@ fix: $(VENV)/.dev ## Fix what ruff can fix
 bench: $(VENV)/.dev ## Compare designs side by side
 	@for file in bench/bench_*.py; do name=$${file%.py}; echo "== $$file"; $(BIN)/python -m $${name%%/*}.$${name##*/} || exit 1; done
 
-drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, migrate, rotate the secret, time answers, open every page: look for faults
+drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, migrate, rotate the secret, time answers, open every page, count everything again: look for faults
 	@$(BIN)/python -m drills
 	@$(BIN)/python -m drills.confirmation_mails
 	@$(BIN)/python -m drills.signatures
@@ -79,6 +79,7 @@ drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, mi
 	@$(BIN)/python -m drills.broken_setups
 	@$(BIN)/python -m drills.slow_clients
 	@$(BIN)/python -m drills.pages
+	@$(BIN)/python -m drills.recount_sums
 
 lock: ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \

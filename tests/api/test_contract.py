@@ -160,6 +160,28 @@ def test_no_example_is_of_a_call_that_there_is_not(document: Any) -> None:
 
 
 @only_once
+def test_whatever_is_made_and_can_be_read_says_where_it_is(document: Any) -> None:
+    """Signatures, letters, replies, notes and privacy notices have no address of their own."""
+    calls = dict(operations(document))
+    located = {
+        call
+        for call, operation in calls.items()
+        if "Location" in operation["responses"].get("201", {}).get("headers", {})
+    }
+    made = {call for call, operation in calls.items() if "201" in operation["responses"]}
+    ends = ("{slug}", "{id}", "_id}")
+    readable = {
+        call
+        for call in made
+        for other in calls
+        if other.startswith(call.replace("POST ", "GET ") + "/{") and other.endswith(ends)
+    }
+    at_home = {"POST /v1/campaigns/{slug}/petitions", "POST /v1/hooks"}  # read at other paths
+    assert located == readable | at_home
+    assert len(located) == 7
+
+
+@only_once
 def test_every_call_has_a_docstring(client: TestClient) -> None:
     assert isinstance(client.app, FastAPI)
     for context in iter_route_contexts(client.app.routes):
