@@ -60,6 +60,7 @@ def test_keys_are_listed_with_all_but_their_secrets(
         "scopes": ["signatures:write"],
         "petitions": [PETITION],
         "state": "revoked",
+        "status": "revoked",
         "created_at": made,
         "expires_at": None,
         "revoked_at": made,

@@ -109,6 +109,7 @@ def test_everybody_sees_the_facts_about_a_member(client: TestClient) -> None:
                 "number": "152",
                 "title": "Sale of NHS Professionals",
                 "status": "published",
+                "state": "published",
                 "parliament_session": motion["parliament_session"],
                 "campaigns": [CAMPAIGN],
                 "standing": "not_signed",

@@ -107,7 +107,7 @@ def test_the_list_tells_of_every_motion_what_parliament_does(
     (listed_motion,) = client.get(MOTIONS).json()
     motion = client.get(f"/v1/campaigns/{CAMPAIGN}").json()["motion"]
     shared = {"id", "number", "title", "status", "tabled_on", "signatories", "synced_at"}
-    shared.add("signed_in_seats")
+    shared |= {"signed_in_seats", "state"}
     assert {name: listed_motion[name] for name in shared} == {name: motion[name] for name in shared}
     assert listed_motion["withdrawn"] == withdrawn > 0
     assert (listed_motion["role"], listed_motion["parliament_session"]) == ("current", "2026-27")

@@ -316,7 +316,7 @@ def test_a_letter_that_was_refused_can_be_sent_again(
     assert deliver() == []
     assert not sketches(lobby, letter_id), "the office did not get it"
     answer = client.post(f"/v1/letters/{letter_id}/retry", headers=key)
-    assert answer.json() == {"id": str(letter_id), "status": "queued"}
+    assert answer.json() == {"id": str(letter_id), "status": "queued", "state": "queued"}
     assert sketches(lobby, letter_id), "later letters are compared with it"
     assert len(deliver()) == 1
     again = client.post(f"/v1/letters/{letter_id}/retry", headers=key)
