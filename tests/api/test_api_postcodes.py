@@ -17,6 +17,7 @@ def test_a_postcode_in_any_case_and_spacing_tells_seat_and_member(
     assert body == {
         "postcode": "EH1 1YZ",
         "status": "found",
+        "state": "found",
         "constituency": {
             "code": "S14000078",
             "name": "Edinburgh East and Musselburgh",
