@@ -27,6 +27,8 @@ from models import Keyring
 from services.assembly import Lobby
 from services.common import texts
 from services.common.countries import HOME
+from services.consents import introductions
+from services.consents.introductions import PersonDetails
 from services.database.time_windows import PageRange
 from services.errors import Invalid
 from services.keys.api_keys import Caller
@@ -34,8 +36,7 @@ from services.postcodes import directory
 from services.signatures import signature_pages
 from services.signatures.recording import constituency_at
 from services.signatures.signature_pages import SignatureFilter
-from services.supporters import introductions, supporter_pages, tags
-from services.supporters.introductions import PersonDetails
+from services.supporters import supporter_pages, tags
 from services.supporters.supporter_pages import SupporterView
 from services.supporters.supporters import EmailAddress
 

@@ -34,14 +34,15 @@ from services.assembly import Lobby
 from services.campaigns import own_pages
 from services.campaigns.own_pages import OwnPetition
 from services.common.countries import ABROAD, HOME
+from services.consents import introductions
+from services.consents.introductions import PersonDetails
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.keys.api_keys import Caller
 from services.signatures import signature_pages
 from services.signatures.entries import Outcome
 from services.signatures.recording import constituency_at
 from services.signatures.signature_pages import SignatureFilter, SignatureView
-from services.supporters import introductions, supporter_pages, tags
-from services.supporters.introductions import PersonDetails
+from services.supporters import supporter_pages, tags
 from services.supporters.supporters import EmailAddress
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 

@@ -6,7 +6,7 @@ from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
 from api.schemas.preference import PreferencesAnswer, PreferencesBody
 from api.schemas.signature import TokenBody
 from services.common.tokens import Purpose
-from services.supporters import preferences
+from services.consents import preferences
 
 router = APIRouter(tags=["preferences"])
 

@@ -14,7 +14,7 @@ from models.base import RowId, new_ids, table_of
 from services.common import texts
 from services.database import bulk
 from services.database.bulk import BulkLookup
-from services.errors import Conflict
+from services.errors import Conflict, NotFound
 from services.mail.recipients import Recipient, recipient_of
 from services.supporters import wordings
 
@@ -208,6 +208,18 @@ def set_details(session: Session, people: Mapping[str, EmailAddress]) -> None:
 def get(session: Session, supporter_id: UUID) -> Supporter:
     """Returns the supporter that a row refers to by its id."""
     return session.get_one(Supporter, supporter_id)
+
+
+def locked(session: Session, supporter_id: UUID) -> Supporter:
+    """Returns a supporter, locked for update; raises NotFound.
+
+    Call this before inserting rows that refer to the supporter. PostgreSQL locks the referenced
+    row, so that two transactions that inserted first would deadlock here.
+    """
+    supporter = session.get(Supporter, supporter_id, populate_existing=True, with_for_update=True)
+    if supporter is None:
+        raise NotFound("person_unknown", "There is no such person.")
+    return supporter
 
 
 def recipient(session: Session, supporter_id: UUID, *, keyring: Keyring) -> Recipient:

@@ -14,7 +14,7 @@ from services.common import texts
 from services.database.engine import insert_ignore
 from services.database.time_windows import PageRange, TimeBound, any_after, conditions
 from services.errors import Invalid, NotFound
-from services.supporters import introductions
+from services.supporters import supporters
 
 _tag = table_of(Tag)
 _tagging = table_of(Tagging)
@@ -86,7 +86,7 @@ def add_taggings(
     session: Session, tag_ids: Collection[UUID], supporter_id: UUID, *, now: datetime
 ) -> None:
     """Put tags on a supporter; existing taggings stay unchanged."""
-    supporter = introductions.locked(session, supporter_id)
+    supporter = supporters.locked(session, supporter_id)
     existing = set(session.exec(select(Tagging.tag_id).where(Tagging.supporter_id == supporter_id)))
     rows = [
         {"id": new_id(), "tag_id": tag_id, "supporter_id": supporter_id, "created_at": now}
@@ -174,7 +174,7 @@ def get_tagging(
 
 def remove_tagging(session: Session, tagging: Tagging, *, now: datetime) -> None:
     """Remove a tag from a supporter."""
-    introductions.locked(session, tagging.supporter_id).changed_at = now
+    supporters.locked(session, tagging.supporter_id).changed_at = now
     session.delete(tagging)
     session.flush()
 

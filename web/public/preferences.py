@@ -8,10 +8,10 @@ from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
 from services.common.tokens import Purpose
+from services.consents import preferences
+from services.consents.preferences import Preferences
 from services.errors import Invalid
 from services.organisations import faces, organisations
-from services.supporters import preferences
-from services.supporters.preferences import Preferences
 from web.base import forms
 from web.base.rendering import page, see_other
 

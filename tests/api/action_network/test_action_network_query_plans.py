@@ -8,13 +8,14 @@ from models import Organisation, SignatureState
 from models.base import new_id
 from services.assembly import Lobby
 from services.campaigns import petitions
+from services.consents import introductions
+from services.consents.introductions import PersonDetails
 from services.database.time_windows import PageRange
 from services.organisations import organisations
 from services.signatures import signature_pages
 from services.signatures.recording import SignatureRequest
 from services.signatures.signature_pages import SignatureFilter
-from services.supporters import introductions, supporter_pages, tags
-from services.supporters.introductions import PersonDetails
+from services.supporters import supporter_pages, tags
 from services.supporters.supporters import EmailAddress
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.database.query_plans import (

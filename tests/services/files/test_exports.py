@@ -22,6 +22,7 @@ from models import (
 )
 from services.assembly import Lobby
 from services.campaigns import petitions
+from services.consents import preferences
 from services.demonstration import invented_campaign
 from services.errors import Invalid, Unavailable
 from services.files import exports
@@ -30,7 +31,6 @@ from services.files.export_lines import FileFormat
 from services.letters import intake
 from services.organisations import organisations, partners
 from services.signatures import signature_exports, signature_states
-from services.supporters import preferences
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.database.query_plans import sent_statements
 from tests.support.exports import (

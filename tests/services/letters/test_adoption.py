@@ -28,6 +28,7 @@ from models.base import new_ids_at
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
+from services.consents import preferences
 from services.database import engine
 from services.errors import Conflict
 from services.letters import adoption, confirmed_letters, letter_links
@@ -36,7 +37,7 @@ from services.mail.outbox import NewMessage
 from services.mail.recipients import recipient_of
 from services.signatures.recording import SignatureRequest
 from services.submissions import payload
-from services.supporters import preferences, supporters
+from services.supporters import supporters
 from services.supporters.supporters import EmailAddress, UpdatesAnswer
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
 from tests.support.database.databases import count_statements

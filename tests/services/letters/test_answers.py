@@ -34,12 +34,12 @@ from models import (
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
+from services.consents import preferences
 from services.letters import answers, confirmed_letters, intake, letter_states
 from services.letters.drafting import drafts, situations
 from services.mail import outbox
 from services.mail.outbox import NewMessage
 from services.mail.recipients import recipient_of
-from services.supporters import preferences
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, Clock, text_of, token_in
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.pages import ANNA, close_campaign, visible, without_own_script

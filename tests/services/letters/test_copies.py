@@ -17,12 +17,12 @@ import worker
 from main import create_app
 from models import Letter, LetterState, MessageKind, MessageState, OutboxMessage, Scope
 from services.assembly import Lobby
+from services.consents import preferences
 from services.letters import letter_states
 from services.mail import outbox
 from services.mail.couriers import make_courier
 from services.mail.outbox import NewMessage
 from services.mail.recipients import recipient_of
-from services.supporters import preferences
 from tests.support.common import CAMPAIGN, Clock, text_of, token_in
 from tests.support.keys import key_for
 from tests.support.lobbies import MakeLobby

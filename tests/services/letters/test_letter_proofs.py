@@ -22,8 +22,8 @@ from models import (
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
+from services.consents import preferences
 from services.letters import letter_states
-from services.supporters import preferences
 from tests.support.common import CAMPAIGN, CAN_SIGN, Clock, text_of, token_in
 from tests.support.keys import key_for
 from tests.support.pages import (

@@ -30,12 +30,13 @@ from models import (
 from models.base import table_of
 from services.assembly import Lobby
 from services.campaigns import campaigns
+from services.consents import preferences
 from services.errors import Conflict, Gone, Unavailable
 from services.letters import confirmed_letters, letter_links, letter_requests
 from services.mail import dead_addresses
 from services.signatures.recording import SignatureRequest
 from services.submissions import payload
-from services.supporters import preferences, wordings
+from services.supporters import wordings
 from tests.support.common import (
     CAMPAIGN,
     CAN_SIGN,

@@ -24,6 +24,7 @@ from models import (
 )
 from models.base import new_id, table_of
 from services.assembly import Lobby
+from services.consents import introductions, preferences
 from services.demonstration import invented_campaign
 from services.organisations import organisations
 from services.organisations.partners import NamedPartner
@@ -32,7 +33,7 @@ from services.signatures import (
 )
 from services.signatures.recording import SignatureRequest
 from services.submissions.payload import PayloadPartner, SignaturePayload
-from services.supporters import introductions, preferences, supporters, tags, wordings
+from services.supporters import supporters, tags, wordings
 from tests.support.common import CAN_SIGN, PETITION, Clock
 from tests.support.database.earlier import (
     ANNA,

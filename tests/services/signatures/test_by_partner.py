@@ -15,12 +15,13 @@ import worker
 from models import Consent, Partner, Scope, Submission, Wording
 from services.assembly import Lobby
 from services.common.tokens import Purpose
+from services.consents import preferences
 from services.files.export_lines import FileFormat
 from services.organisations import partners
 from services.signatures import signature_states
 from services.signatures.recording import SignatureRequest
 from services.submissions import ending
-from services.supporters import preferences, supporters
+from services.supporters import supporters
 from tests.support import signatures
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, token_in
 from tests.support.exports import csv_rows, file_of, json_rows, signatures_export

@@ -24,6 +24,7 @@ from models import (
 from models.base import table_of
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
+from services.consents import preferences
 from services.database.engine import Database
 from services.errors import Gone
 from services.mail import dead_addresses
@@ -31,7 +32,6 @@ from services.mail.recipients import recipient_of
 from services.signatures import confirming, signature_states
 from services.signatures.recording import SignatureRequest
 from services.submissions import sender_requests
-from services.supporters import preferences
 from tests.support import signatures
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
 from tests.support.pages import confirmed_count

@@ -25,12 +25,12 @@ from models import (
 )
 from models.base import table_of
 from services.assembly import Lobby
+from services.consents import preferences
 from services.mail import dead_addresses
 from services.mail.recipients import recipient_of
 from services.signatures import signature_states
 from services.signatures.recording import ImportOrigin, SignatureRequest
 from services.submissions import sorting
-from services.supporters import preferences
 from tests.support import signatures
 from tests.support.common import CAN_SIGN, PETITION, Clock, text_of
 

@@ -29,6 +29,8 @@ from models import (
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
+from services.consents import preferences
+from services.consents.preferences import Preferences
 from services.demonstration import invented_campaign
 from services.errors import Conflict, Gone
 from services.letters import letter_mails, letter_states
@@ -37,8 +39,7 @@ from services.mail.outbox import NewMessage
 from services.organisations import organisations
 from services.signatures import signature_states
 from services.signatures.recording import SignatureRequest
-from services.supporters import preferences, supporters, wordings
-from services.supporters.preferences import Preferences
+from services.supporters import supporters, wordings
 from tests.support import signatures
 from tests.support.common import (
     CAMPAIGN,

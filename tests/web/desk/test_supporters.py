@@ -26,8 +26,9 @@ from models import (
     Supporter,
 )
 from services.assembly import Lobby
+from services.consents import preferences
 from services.mail import recipients
-from services.supporters import preferences, supporters
+from services.supporters import supporters
 from services.views.desk.supporter_counts import Contact
 from tests.support.common import CAMPAIGN, Clock
 from tests.support.desk import DeskClient, as_role

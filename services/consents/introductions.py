@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlmodel import Session
 
 from models import Keyring, Private, Supporter
-from services.errors import NotFound
 from services.supporters import supporters
 
 
@@ -44,7 +43,7 @@ def introduce(
     ((row_id, is_new),) = supporters.find_or_add(session, [address], now=now)
     supporter_id = UUID(row_id)
     if details is not None:
-        supporter = locked(session, supporter_id)
+        supporter = supporters.locked(session, supporter_id)
         if supporter.name is None and _set(supporter, details) and not is_new:
             supporter.changed_at = now
         _note_refusal(session, supporter, details, now)
@@ -54,23 +53,11 @@ def introduce(
 
 def change(session: Session, supporter_id: UUID, details: PersonDetails, *, now: datetime) -> None:
     """Overwrite a supporter's details with those that are given."""
-    supporter = locked(session, supporter_id)
+    supporter = supporters.locked(session, supporter_id)
     _set(supporter, details)
     _note_refusal(session, supporter, details, now)
     supporter.changed_at = now
     session.flush()
-
-
-def locked(session: Session, supporter_id: UUID) -> Supporter:
-    """Returns a supporter, locked for update; raises NotFound.
-
-    Call this before inserting rows that refer to the supporter. PostgreSQL locks the referenced
-    row, so that two transactions that inserted first would deadlock here.
-    """
-    supporter = session.get(Supporter, supporter_id, populate_existing=True, with_for_update=True)
-    if supporter is None:
-        raise NotFound("person_unknown", "There is no such person.")
-    return supporter
 
 
 def _set(supporter: Supporter, details: PersonDetails) -> bool:

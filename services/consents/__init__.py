@@ -1,0 +1,1 @@
+"""Changes of what people agreed to: their own, and their organisation's."""
