@@ -130,6 +130,7 @@ def _fill(session: Session, kind: str, signatures: int) -> None:
         "signed_at": moment,
         "confirmed_at": f"CASE WHEN n - n / 10 * 10 = 0 THEN NULL ELSE {moment} END",
         "ended_at": f"CASE WHEN n - n / 10 * 10 = 0 THEN {moment} END",
+        "changed_at": moment,
     }
     if kind == "postgresql":
         signature["petition_id"] += "::uuid"

@@ -34,7 +34,9 @@ class Signature(SQLModel, table=True):
     """A signature with its name and postcode as signed. Constituency, state and times are plain.
 
     `provenance` says where an imported signature was given: 'paper, Leeds stall, 3 May 2026'.
-    `confirmed_by_signer` is False while only an importer vouches for it.
+    `confirmed_by_signer` is False while only an importer vouches for it. `changed_at` is when
+    anything last changed that its organisation sees of it, also the signer's answers about news and
+    the partner; `partner_changed_at` is the same for its partner, which sees less.
     """
 
     __table_args__ = (
@@ -50,11 +52,22 @@ class Signature(SQLModel, table=True):
         ),
         sa.CheckConstraint("length(provenance) BETWEEN 1 AND 200", name="provenance"),
         sa.Index("ix_signature_petition_id_id", "petition_id", "id"),
+        # For those who keep a copy, and ask what has changed since.
+        sa.Index("ix_signature_petition_id_changed_at", "petition_id", "changed_at", "id"),
         # For what a partner sees. Most signatures have no partner and cost this index nothing.
         sa.Index(
             "ix_signature_partner_id",
             "partner_id",
             "petition_id",
+            "id",
+            sqlite_where=_OF_PARTNER,
+            postgresql_where=_OF_PARTNER,
+        ),
+        sa.Index(
+            "ix_signature_partner_id_partner_changed_at",
+            "partner_id",
+            "petition_id",
+            "partner_changed_at",
             "id",
             sqlite_where=_OF_PARTNER,
             postgresql_where=_OF_PARTNER,
@@ -85,5 +98,7 @@ class Signature(SQLModel, table=True):
     signed_at: datetime = Field(sa_type=UtcDateTime)
     confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    changed_at: datetime = Field(sa_type=UtcDateTime)
+    partner_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     provenance: str | None = None
     confirmed_by_signer: bool = Field(default=True, sa_column_kwargs={"server_default": sa.true()})

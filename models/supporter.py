@@ -17,7 +17,8 @@ class Supporter(SQLModel, table=True):
     Name, postcode and constituency come with a confirmation. `questions_off_at` is set where they
     want no questions about letters and no notices. `mail_off_at` is set where they want no email at
     all: nothing can be confirmed from the address until they undo it. `changed_at` is when the
-    organisation itself last changed these details or their tags.
+    organisation itself last changed these details or their tags, or the person turned emails on
+    again.
     """
 
     __table_args__ = (sa.UniqueConstraint("organisation_id", "email_index"),)

@@ -29,6 +29,7 @@ class WebhookEvent(StrEnum):
     MOTION_WITHDRAWN = "motion.withdrawn"
     MOTION_LAPSED = "motion.lapsed"
     PETITION_GOAL_REACHED = "petition.goal_reached"
+    SUPPORTER_PREFERENCES_CHANGED = "supporter.preferences_changed"
     TEST = "webhook.test"
 
 

@@ -212,16 +212,23 @@ class _Day:
         chance = random.Random(f"{self.seed} {self.people[0].number}")
         size, moments = len(self.people), [person.signed_at for person in self.people]
         ids = [new_ids_at(1, moment)[0] for moment in moments]
+        sources = chance.choices(_SOURCES, k=size)
+        partner_ids = chance.choices(self.place.partner_ids, k=size)
         varying: dict[str, list[Any]] = {
             "id": ids,
             "supporter_id": list(supporter_ids),
             "constituency_code": [person.code for person in self.people],
             "name": self._sealed("Anna Example", size),
             "postcode": self._sealed("EH1 1YZ", size),
-            "source": chance.choices(_SOURCES, k=size),
-            "partner_id": chance.choices(self.place.partner_ids, k=size),
+            "source": sources,
+            "partner_id": partner_ids,
             "signed_at": moments,
             "confirmed_at": moments,
+            "changed_at": moments,
+            "partner_changed_at": [
+                moment if partner_id else None
+                for moment, partner_id in zip(moments, partner_ids, strict=True)
+            ],
         }
         shared = {"petition_id": self.place.petition.id, "state": SignatureState.CONFIRMED}
         shared |= {"country": "GB", "locale": "en"}

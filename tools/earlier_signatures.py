@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session
 
 from models import Consent, Keyring, Petition, Private, Signature, SignatureState
@@ -52,6 +53,11 @@ class EarlierSignature:
         return self.first_signed_at or self.signed_at
 
     @property
+    def ended_at(self) -> datetime | None:
+        """When it stopped counting, or was given up."""
+        return self.signed_at + timedelta(minutes=10) if self.state in ENDED else None
+
+    @property
     def effective_at(self) -> datetime | None:
         """When its answers took effect."""
         is_confirmed = self.state in CONFIRMED_ONCE
@@ -83,6 +89,7 @@ def add(
     ids = [new_ids_at(1, each.added_at)[0] for each in signatures]
     people = _add_supporters(session, owner, signatures, keyring)
     rows = _columns(owner, signatures) | {"id": ids, "supporter_id": people}
+    rows |= _changes(session, signatures)
     shared = {"petition_id": petition.id}
     bulk.insert_columns(session, _signature, rows, shared, skip_existing=False)
     _add_answers(session, owner, list(zip(ids, people, signatures, strict=True)))
@@ -128,11 +135,20 @@ def _columns(owner: UUID, signatures: Sequence[EarlierSignature]) -> dict[str, l
         "provenance": [each.provenance for each in signatures],
         "signed_at": [each.signed_at for each in signatures],
         "confirmed_at": [each.effective_at for each in signatures],
-        "ended_at": [
-            each.signed_at + timedelta(minutes=10) if each.state in ENDED else None
-            for each in signatures
-        ],
+        "ended_at": [each.ended_at for each in signatures],
     }
+
+
+def _changes(session: Session, signatures: Sequence[EarlierSignature]) -> dict[str, list[Any]]:
+    """Returns when the signatures last changed, on the schemas that have it."""
+    columns = sa.inspect(session.connection()).get_columns("signature")
+    if "changed_at" not in {column["name"] for column in columns}:
+        return {}
+    times = [each.ended_at or each.effective_at or each.signed_at for each in signatures]
+    of_partners = [
+        time if each.partner else None for time, each in zip(times, signatures, strict=True)
+    ]
+    return {"changed_at": times, "partner_changed_at": of_partners}
 
 
 def _add_answers(

@@ -22,6 +22,7 @@ Subscribable = Literal[
     WebhookEvent.MOTION_WITHDRAWN,
     WebhookEvent.MOTION_LAPSED,
     WebhookEvent.PETITION_GOAL_REACHED,
+    WebhookEvent.SUPPORTER_PREFERENCES_CHANGED,
 ]
 Events = Annotated[list[Subscribable], Field(min_length=1, max_length=20)]
 Url = Annotated[

@@ -1,1 +1,1 @@
-"""Changes of what people agreed to: their own, and their organisation's."""
+"""Changes of what people agreed to: their own, and their organisation's. Copies learn of each."""

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from models import Keyring, Private, Supporter
+from services.consents.following import followed
 from services.supporters import supporters
 
 
@@ -82,4 +83,5 @@ def _note_refusal(
     if supporters.last_answer(session, supporter.id, is_effective=True) is False:
         return
     answer = supporters.UpdatesAnswer(supporter.organisation_id, supporter.id, granted=False)
-    supporters.note_answers(session, [answer], now=now, effective_at=now)
+    with followed(session, [supporter.id], now=now):
+        supporters.note_answers(session, [answer], now=now, effective_at=now)

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from models import Organisation, Supporter
+from services.consents.following import followed
 from services.errors import NotFound
 from services.organisations.partners import NamedPartner
 from services.supporters import partner_consents, seat_watches, supporters, wordings
@@ -68,20 +69,13 @@ def change(
     consents, not add any.
     """
     supporter = _get(session, supporter_id, for_update=True)
-    if updates is not None:
-        _note_updates(session, supporter, updates, now)
-    if questions is not None:
-        supporter.questions_off_at = None if questions else supporter.questions_off_at or now
-    if mail is not None:
-        supporter.mail_off_at = None if mail else supporter.mail_off_at or now
-    if partners is not None:
-        refusals = [
-            partner_consents.PartnerConsentAnswer(partner, supporter.id, granted=False)
-            for partner in partner_consents.allowed(session, supporter)
-            if partner.slug not in partners
-        ]
-        partner_consents.note(session, refusals, now=now, effective_at=now)
-    session.flush()
+    with followed(session, [supporter_id], now=now):
+        if updates is not None:
+            _note_updates(session, supporter, updates, now)
+        if partners is not None:
+            _note_refusals(session, supporter, partners, now)
+        _turn_off_or_on(supporter, questions=questions, mail=mail, now=now)
+        session.flush()
     return read(session, supporter_id)
 
 
@@ -107,6 +101,33 @@ def _get(session: Session, supporter_id: UUID, *, for_update: bool = False) -> S
     if supporter is None:
         raise NotFound("supporter_unknown", "We no longer hold this address.")
     return supporter
+
+
+def _turn_off_or_on(
+    supporter: Supporter, *, questions: bool | None, mail: bool | None, now: datetime
+) -> None:
+    was_off = supporter.questions_off_at, supporter.mail_off_at
+    if questions is not None:
+        supporter.questions_off_at = None if questions else supporter.questions_off_at or now
+    if mail is not None:
+        supporter.mail_off_at = None if mail else supporter.mail_off_at or now
+    if (supporter.questions_off_at is None and was_off[0]) or (
+        supporter.mail_off_at is None and was_off[1]
+    ):
+        # The time at which it was turned off is gone: lists by the time of change need another.
+        supporter.changed_at = now
+
+
+def _note_refusals(
+    session: Session, supporter: Supporter, partners: Collection[str], now: datetime
+) -> None:
+    """Takes consents away from all partners but these."""
+    refusals = [
+        partner_consents.PartnerConsentAnswer(partner, supporter.id, granted=False)
+        for partner in partner_consents.allowed(session, supporter)
+        if partner.slug not in partners
+    ]
+    partner_consents.note(session, refusals, now=now, effective_at=now)
 
 
 def _note_updates(session: Session, supporter: Supporter, granted: bool, now: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from models import Keyring, Letter, LetterState, MessageKind, OutboxMessage
 from models.base import table_of
+from services.consents.following import followed
 from services.errors import Conflict, Gone
 from services.letters import adoption, letter_states, submitted_letters
 from services.letters.submitted_letters import SubmittedLetter
@@ -55,6 +56,7 @@ def queue(
     its way or gone, or if something was said of it.
     """
     submitted.letter.supporter_id = _meet(session, submitted, keyring=keyring, now=now)
+    supporters.lock(session, [submitted.letter.supporter_id])
     _remove_replaceable(session, submitted.letter, keyring, now)
     letter = letter_states.add(session, submitted.letter, keyring=keyring, now=now, pace=pace)
     if letter is None:
@@ -68,7 +70,9 @@ def queue(
         updates=submitted.payload.updates,
         letter_id=letter.id,
     )
-    confirmed_answers.save(session, [answers], now=now)
+    if answers.updates is not None:
+        with followed(session, [letter.supporter_id], now=now):
+            confirmed_answers.save(session, [answers], now=now)
     return letter
 
 

@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from models import Keyring, Private, Signature, SignatureState, Submission, Supporter
 from models.base import table_of
+from services.consents.following import followed
 from services.database import bulk
 from services.database.bulk import BulkLookup
 from services.errors import Conflict, Gone, LobbyError, Unavailable
@@ -168,7 +169,9 @@ def _confirm(
     new = {each.id: _signature_of(each, now) for each in counted}
     signatures = new | _signatures(session, set(standing.values()) - new.keys())
     _update_supporters(session, [*counted, *of_imports])
-    _save_answers(session, counted, of_imports, now)
+    known = _answering_again(counted, of_imports)
+    with followed(session, known, now=now, new=new):
+        _save_answers(session, counted, of_imports, now)
     _tag(session, [*counted, *of_imports], now)
     if counted:
         _count(session, counted, now)
@@ -260,6 +263,8 @@ def _columns(
     ordered: Sequence[_Confirming], now: datetime
 ) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     payloads = [each.payload for each in ordered]
+    # The clock of the process that answered the post may be ahead of ours.
+    confirmed_at = [max(now, each.received_at) for each in ordered]
     varying: dict[str, list[Any]] = {
         "id": [each.id for each in ordered],
         "petition_id": [each.petition_id for each in ordered],
@@ -274,8 +279,11 @@ def _columns(
         "partner_id": [each.partner_id for each in ordered],
         "provenance": [contents.provenance for contents in payloads],
         "signed_at": [each.received_at for each in ordered],
-        # The clock of the process that answered the post may be ahead of ours.
-        "confirmed_at": [max(now, each.received_at) for each in ordered],
+        "confirmed_at": confirmed_at,
+        "changed_at": confirmed_at,
+        "partner_changed_at": [
+            at if each.partner_id else None for at, each in zip(confirmed_at, ordered, strict=True)
+        ],
     }
     return varying, {"state": SignatureState.CONFIRMED}
 
@@ -285,6 +293,20 @@ def _update_supporters(session: Session, confirmed: Sequence[_Confirming]) -> No
     by_age = sorted(confirmed, key=lambda each: each.id)
     people = {each.supporter_id: each.address for each in by_age if not each.is_new_supporter}
     supporters.set_details(session, people)
+
+
+def _answering_again(
+    counted: Sequence[_Confirming], of_imports: Sequence[_Confirming]
+) -> list[UUID]:
+    """Returns the ids of people with answers who may have signed something before."""
+    return sorted(
+        {
+            UUID(each.supporter_id)
+            for each in (*counted, *of_imports)
+            if not each.is_new_supporter
+            and (each.payload.updates is not None or each.payload.partner_contact is not None)
+        }
+    )
 
 
 def _save_answers(

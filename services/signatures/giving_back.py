@@ -169,6 +169,7 @@ def _write(
 
 def _columns(submitted: Sequence[_Submitted]) -> dict[str, list[Any]]:
     contents = [each.contents for each in submitted]
+    partner_ids = [typed.partner.id if typed.partner else typed.partner_id for typed in contents]
     return {
         "id": [each.row.id for each in submitted],
         "petition_id": [each.row.petition_id for each in submitted],
@@ -180,11 +181,14 @@ def _columns(submitted: Sequence[_Submitted]) -> dict[str, list[Any]]:
         "country": [typed.country for typed in contents],
         "locale": [typed.locale for typed in contents],
         "source": [typed.source for typed in contents],
-        "partner_id": [
-            typed.partner.id if typed.partner else typed.partner_id for typed in contents
-        ],
+        "partner_id": partner_ids,
         "provenance": [typed.provenance for typed in contents],
         "signed_at": [each.row.received_at for each in submitted],
+        "changed_at": [each.row.received_at for each in submitted],
+        "partner_changed_at": [
+            each.row.received_at if partner_id else None
+            for each, partner_id in zip(submitted, partner_ids, strict=True)
+        ],
     }
 
 

@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from models import Keyring, Private, Signature, SignatureState
 from models.base import new_ids, table_of
+from services.consents.following import followed
 from services.database import bulk
 from services.database.bulk import BulkLookup
 from services.signatures.entries import ImportOrigin, Outcome, SignatureEntry
@@ -150,10 +151,16 @@ def _columns(imports: Sequence[_Import], now: datetime) -> dict[str, list[Any]]:
         "provenance": [each.origin.provenance for each in imports],
         "signed_at": [each.origin.signed_at or now for each in imports],
         "confirmed_at": [now] * len(imports),
+        "changed_at": [now] * len(imports),
+        "partner_changed_at": [now if each.entry.partner_id else None for each in imports],
     }
 
 
 def _count(session: Session, counted: Sequence[_Import], now: datetime) -> None:
+    existing = {each.supporter_id: each.address for each in counted if not each.is_new_supporter}
+    supporters.lock(session, map(UUID, existing))
+    supporters.fill_in_unknown(session, existing)
+    _note_answers(session, counted, now)
     given = (
         (each.entry.petition.id, each.entry.code, each.origin.signed_at or now) for each in counted
     )
@@ -165,9 +172,6 @@ def _count(session: Session, counted: Sequence[_Import], now: datetime) -> None:
         for each in counted
     ]
     events.signatures_confirmed(session, facts, now=now)
-    existing = [each for each in counted if not each.is_new_supporter]
-    supporters.fill_in_unknown(session, {each.supporter_id: each.address for each in existing})
-    _note_answers(session, counted, now)
 
 
 def _note_answers(session: Session, counted: Sequence[_Import], now: datetime) -> None:
@@ -184,7 +188,11 @@ def _note_answers(session: Session, counted: Sequence[_Import], now: datetime) -
         for each in counted
         if each.entry.request.updates is not None
     ]
-    supporters.note_imported(session, answers, now=now)
+    known = {UUID(each.supporter_id) for each in counted if not each.is_new_supporter}
+    known &= {answer.supporter_id for answer in answers}
+    new = [answer.signature_id for answer in answers]
+    with followed(session, known, now=now, new=new):
+        supporters.note_imported(session, answers, now=now)
 
 
 def _outcome(each: _Import) -> Outcome:

@@ -5,7 +5,7 @@ state, so that of two concurrent changes one succeeds and the tally changes once
 """
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -124,6 +124,15 @@ def changed_since(since: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(*(time >= since for time in times))
 
 
+def changed(now: datetime) -> dict[str, Any]:
+    """Returns the columns of a signature of which everybody who reads it sees a change."""
+    is_of_partner, moment = _signature.c.partner_id.is_not(None), _signature.c.changed_at.type
+    return {
+        "changed_at": now,
+        "partner_changed_at": sa.case((is_of_partner, sa.literal(now, moment))),
+    }
+
+
 def _delete_waiting(session: Session, row_id: UUID) -> ending.Subject | None:
     """Deletes a submission, or a pending signature from before submissions.
 
@@ -191,6 +200,6 @@ def _change(session: Session, signature_id: UUID, state: SignatureState, now: da
     result = session.connection().execute(
         sa.update(_signature)
         .where(_signature.c.id == signature_id, _signature.c.state == SignatureState.CONFIRMED)
-        .values(state=state, ended_at=now)
+        .values(state=state, ended_at=now, **changed(now))
     )
     return result.rowcount == 1

@@ -1,6 +1,6 @@
 """Supporters, known to an organisation by email address, and their answers about news."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -200,7 +200,7 @@ def set_details(session: Session, people: Mapping[str, EmailAddress]) -> None:
     if not ids:
         return
     # PostgreSQL would lock the rows of the update in the order of its plan.
-    list(_LOCKED.rows(session, ids=[UUID(supporter_id) for supporter_id in ids]))
+    lock(session, [UUID(supporter_id) for supporter_id in ids])
     columns = _detail_columns([people[supporter_id] for supporter_id in ids])
     bulk.update_columns(session, _supporter, ids, columns, {})
 
@@ -220,6 +220,12 @@ def locked(session: Session, supporter_id: UUID) -> Supporter:
     if supporter is None:
         raise NotFound("person_unknown", "There is no such person.")
     return supporter
+
+
+def lock(session: Session, supporter_ids: Iterable[UUID]) -> None:
+    """Locks supporters in the order of their ids, against other changes of their answers."""
+    if ids := sorted(supporter_ids):
+        list(_LOCKED.rows(session, ids=ids))
 
 
 def recipient(session: Session, supporter_id: UUID, *, keyring: Keyring) -> Recipient:

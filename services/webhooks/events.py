@@ -26,7 +26,10 @@ from models import (
 )
 from models.base import RowId, new_ids, table_of
 from services.database import bulk
+from services.supporters import shown_consents
+from services.supporters.shown_consents import NOTHING, ShownConsents
 from services.webhooks import listeners
+from services.webhooks.listeners import Found
 from services.webhooks.payloads import Data, body
 
 _petition, _tally = table_of(Petition), table_of(PetitionTally)
@@ -53,6 +56,20 @@ class LetterFact:
     constituency_code: str
 
 
+class ConsentChange(NamedTuple):
+    """What a signature showed of its signer's answers, and what it shows now."""
+
+    signature: SignatureFact
+    before: ShownConsents
+    after: ShownConsents
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the answers that differ."""
+        pairs = zip(ShownConsents._fields, self.before, self.after, strict=True)
+        return [name for name, before, after in pairs if before != after]
+
+
 class NewDelivery(NamedTuple):
     """One event for one endpoint.
 
@@ -74,9 +91,27 @@ def letter_fact(letter: Letter) -> LetterFact:
 def signatures_confirmed(
     session: Session, counted: Iterable[SignatureFact], *, now: datetime
 ) -> None:
-    """Queue events for signatures that count from now on."""
-    event = WebhookEvent.SIGNATURE_CONFIRMED
-    _queue_signature_events(session, event, counted, "confirmed_at", now)
+    """Queue events for signatures that count from now on, and for the answers that they show.
+
+    The answers are saved already. They are read only if an endpoint is told of them.
+    """
+    facts = list(counted)
+    found = _endpoints(session, facts, now)
+    confirmed = ((fact, {"confirmed_at": now}) for fact in facts)
+    _queue_signature_events(session, WebhookEvent.SIGNATURE_CONFIRMED, confirmed, found, now)
+    event = WebhookEvent.SUPPORTER_PREFERENCES_CHANGED
+    if listeners.subscribed(found, event):
+        shown = shown_consents.of_signatures(session, [_uuid(fact.id) for fact in facts])
+        changes = [ConsentChange(fact, NOTHING, shown[_uuid(fact.id)]) for fact in facts]
+        _queue_consent_events(session, changes, found, now)
+
+
+def preferences_changed(
+    session: Session, changes: Sequence[ConsentChange], *, now: datetime
+) -> None:
+    """Queue events for signatures that show other answers from now on."""
+    found = _endpoints(session, [change.signature for change in changes], now)
+    _queue_consent_events(session, changes, found, now)
 
 
 def signature_withdrawn(
@@ -87,8 +122,8 @@ def signature_withdrawn(
     Its signer has withdrawn it or, with `is_disowned`, said that they did not sign.
     """
     event = WebhookEvent.SIGNATURE_WITHDRAWN
-    reason = "disowned" if is_disowned else "withdrawn"
-    _queue_signature_events(session, event, [fact], "reason", now, reason)
+    told = [(fact, {"reason": "disowned" if is_disowned else "withdrawn"})]
+    _queue_signature_events(session, event, told, _endpoints(session, [fact], now), now)
 
 
 def letters_sent(
@@ -136,7 +171,8 @@ def goals_reached(session: Session, *, now: datetime) -> int:
     ]
     event = WebhookEvent.PETITION_GOAL_REACHED
     petition_ids = [petition_id for petition_id, *_ in reached]
-    endpoints = listeners.to_petitions(session, event, petition_ids, now=now)
+    found = listeners.of_petitions(session, petition_ids, now=now)
+    endpoints = listeners.subscribed(found, event)
     deliveries = []
     for petition_id, goal, count in reached:
         for row in endpoints[petition_id]:
@@ -179,20 +215,34 @@ def queue(
     return [UUID(row_id) for row_id in ids]
 
 
+def _endpoints(session: Session, facts: Iterable[SignatureFact], now: datetime) -> Found:
+    petition_ids = {_uuid(fact.petition_id) for fact in facts}
+    return listeners.of_petitions(session, petition_ids, now=now)
+
+
+def _queue_consent_events(
+    session: Session, changes: Iterable[ConsentChange], found: Found, now: datetime
+) -> None:
+    event = WebhookEvent.SUPPORTER_PREFERENCES_CHANGED
+    told = (
+        (change.signature, {"changed": change.names, "consents": change.after._asdict()})
+        for change in changes
+        if change.names
+    )
+    _queue_signature_events(session, event, told, found, now)
+
+
 def _queue_signature_events(
     session: Session,
     event: WebhookEvent,
-    facts: Iterable[SignatureFact],
-    name: str,
+    told: Iterable[tuple[SignatureFact, Data]],
+    found: Found,
     now: datetime,
-    value: object = None,
 ) -> None:
-    """`name` and `value`, by default `now`, are the field that only this kind of event has."""
-    facts = list(facts)
-    petition_ids = {_uuid(fact.petition_id) for fact in facts}
-    endpoints = listeners.to_petitions(session, event, petition_ids, now=now)
+    """The data beside each signature are the fields that only this kind of event has."""
+    endpoints = listeners.subscribed(found, event)
     deliveries = []
-    for fact in facts if endpoints else ():
+    for fact, details in told if endpoints else ():
         rows = endpoints[_uuid(fact.petition_id)]
         if rows:
             data = {
@@ -200,7 +250,7 @@ def _queue_signature_events(
                 **_petition_data(rows[0]),
                 "constituency": fact.constituency_code,
                 "signed_at": fact.signed_at,
-                name: value or now,
+                **details,
             }
             payload = body(event, data, at=now)
             deliveries += [NewDelivery(row.endpoint_id, fact.id, payload) for row in rows]

@@ -25,6 +25,8 @@ from models import (
 from models.base import table_of
 from services.keys.api_keys import key_is_good
 
+Found = dict[UUID, list[Any]]
+"""Rows of endpoints by what they are about."""
 _endpoint, _key = table_of(WebhookEndpoint), table_of(ApiKey)
 _petition, _campaign, _link = table_of(Petition), table_of(Campaign), table_of(CampaignMotion)
 
@@ -91,14 +93,21 @@ _OF_MOTION = _share_locked(
 )
 
 
-def to_petitions(
-    session: Session, event: WebhookEvent, ids: Collection[UUID], *, now: datetime
-) -> dict[UUID, list[Any]]:
-    """Returns the endpoints subscribed to an event of petitions, by the petition's id.
+def of_petitions(session: Session, ids: Collection[UUID], *, now: datetime) -> Found:
+    """Returns the endpoints for events of petitions, by the petition's id.
 
-    The rows have `endpoint_id` and the slugs `petition` and `campaign`.
+    The rows have `endpoint_id`, `events`, and the slugs `petition` and `campaign`.
     """
-    return _subscribed(session, _OF_PETITIONS, event, ids, now)
+    return _found(session, _OF_PETITIONS, ids, now)
+
+
+def subscribed(found: Found, event: WebhookEvent) -> Found:
+    """Returns the endpoints that are subscribed to an event."""
+    chosen: Found = defaultdict(list)
+    for about, rows in found.items():
+        if kept := [row for row in rows if event in row.events]:
+            chosen[about] = kept
+    return chosen
 
 
 def to_campaigns(
@@ -108,7 +117,7 @@ def to_campaigns(
 
     The rows have `endpoint_id` and the slug `campaign`.
     """
-    return _subscribed(session, _OF_CAMPAIGNS, event, ids, now)
+    return subscribed(_found(session, _OF_CAMPAIGNS, ids, now), event)
 
 
 def to_motion(
@@ -124,16 +133,11 @@ def to_motion(
     return events, campaigns
 
 
-def _subscribed(
-    session: Session,
-    statement: sa.Select[Any],
-    event: WebhookEvent,
-    ids: Collection[UUID],
-    now: datetime,
+def _found(
+    session: Session, statement: sa.Select[Any], ids: Collection[UUID], now: datetime
 ) -> dict[UUID, list[Any]]:
-    subscribed: dict[UUID, list[Any]] = defaultdict(list)
+    found: dict[UUID, list[Any]] = defaultdict(list)
     if ids:
         for row in session.connection().execute(statement, {"ids": list(ids), "now": now}):
-            if event in row.events:
-                subscribed[row.about].append(row)
-    return subscribed
+            found[row.about].append(row)
+    return found

@@ -84,6 +84,8 @@ _SAMPLES: dict[WebhookEvent, Data] = {
     WebhookEvent.MOTION_WITHDRAWN: _MOTION_DATA | {"member": _MEMBER, "happened_on": "2026-07-01"},
     WebhookEvent.MOTION_LAPSED: _MOTION_DATA | {"member": None, "happened_on": "2026-07-01"},
     WebhookEvent.PETITION_GOAL_REACHED: _PETITION_DATA | {"goal": 10000, "signature_count": 10003},
+    WebhookEvent.SUPPORTER_PREFERENCES_CHANGED: _SIGNATURE_DATA
+    | {"changed": ["updates"], "consents": {"updates": False, "partner": None}},
     WebhookEvent.TEST: TEST,
 }
 

@@ -190,7 +190,7 @@ def test_nothing_personal_is_sent_kept_or_logged_where_it_is_not_wanted(
     (signature_id,) = sign_and_confirm(lobby)
     with lobby.database.write() as session:
         signature_states.disown(session, signature_id, now=lobby.clock())
-    assert deliver(lobby) == 2
+    assert deliver(lobby) == 3
     payloads = [delivery.payload for delivery in deliveries_held(lobby)]
     shown = json.dumps(log_of(client, key, made))
     for text in (*payloads, shown, *(taken.content.decode() for taken in receiver.taken)):

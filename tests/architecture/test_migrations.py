@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Set
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -470,14 +470,43 @@ def test_the_way_down_and_up_keeps_every_signature_and_consent_as_it_was(lobby: 
     assert all(before.values())
     engine.migrate(lobby.database, "0015")
     earlier_rows = {table: raw_rows(lobby, table) for table in kept}
+    later_columns = {"confirmed_by_signer", "changed_at", "partner_changed_at"}
     assert earlier_rows == before | {
         "signature": [
-            {name: value for name, value in row.items() if name != "confirmed_by_signer"}
+            {name: value for name, value in row.items() if name not in later_columns}
             for row in before["signature"]
         ]
     }
     engine.migrate(lobby.database)
     assert {table: raw_rows(lobby, table) for table in kept} == before
+
+
+@pytest.mark.parametrize("change", ["mail_off", "later answer", None])
+def test_the_way_up_dates_signatures_whose_signers_have_changed_an_answer(
+    lobby: Lobby, change: str | None
+) -> None:
+    request = SignatureRequest(PETITION, "Anna", "anna@example.org", CAN_SIGN, updates=True)
+    (row_id,) = sign_and_confirm(lobby, request)
+    engine.migrate(lobby.database, "0021")
+    later = START + timedelta(days=1)
+    with lobby.database.write() as session:
+        consents = table_of(Consent)
+        statement = sa.select(consents).where(consents.c.signature_id == row_id)
+        answer = dict(session.connection().execute(statement).mappings().one())
+        if change == "mail_off":
+            person = table_of(Supporter).c.id == answer["supporter_id"]
+            values = {"mail_off_at": later}
+            session.execute(sa.update(table_of(Supporter)).where(person).values(values))
+        elif change:
+            answer |= {"id": new_id(), "granted": False, "effective_at": later}
+            session.execute(sa.insert(consents).values(answer))
+    before = datetime.now(UTC)
+    engine.migrate(lobby.database)
+    with lobby.database.read() as session:
+        rows = session.exec(select(Signature)).all()
+    moved = {row.id for row in rows if row.changed_at >= before}
+    assert moved == ({row_id} if change else set()), "copies get it with their next look"
+    assert all(row.changed_at == row.confirmed_at for row in rows if row.id not in moved)
 
 
 def test_what_was_disowned_lately_is_asked_about_no_more_after_the_way_up(lobby: Lobby) -> None:

@@ -30,6 +30,7 @@ EVENTS = {
     WebhookEvent.MOTION_WITHDRAWN: "An MP took their name off the motion, or it was withdrawn",
     WebhookEvent.MOTION_LAPSED: "The motion lapsed with its session of Parliament",
     WebhookEvent.PETITION_GOAL_REACHED: "The signatures reached a petition’s goal",
+    WebhookEvent.SUPPORTER_PREFERENCES_CHANGED: "Someone who signed changed what they agreed to",
 }
 """The events to choose from, each in a sentence."""
 _NO_URL = "Give an address, such as https://hooks.example.org/lobby."

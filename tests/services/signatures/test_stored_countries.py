@@ -108,6 +108,7 @@ def add_unconfirmed(
         locale=request.locale,
         state=state,
         signed_at=now,
+        changed_at=now,
         ended_at=None if state is SignatureState.PENDING else now,
     )
     session.add(signature)

@@ -24,12 +24,14 @@ from models import (
     Petition,
     ReplyKind,
     Scope,
+    Signature,
     WebhookDelivery,
     WebhookEndpoint,
     WebhookEvent,
 )
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
+from services.consents import preferences
 from services.demonstration import invented_campaign
 from services.keys import api_keys
 from services.keys.api_keys import Caller
@@ -162,6 +164,32 @@ def test_a_signature_and_its_webhook_land_together_or_not_at_all(lobby: Lobby) -
         assert session.exec(select(WebhookDelivery)).first() is not None
         raise _PowerFails
     assert queued_events(lobby) == []
+
+
+def test_answers_are_told_of_when_they_change_and_not_when_they_are_given_again(
+    lobby: Lobby, clock: Clock
+) -> None:
+    add_endpoint(lobby, events=[WebhookEvent.SUPPORTER_PREFERENCES_CHANGED])
+    (signature_id,) = sign(lobby, replace(ANNA, updates=True))
+    clock.advance(minutes=1)
+    with lobby.database.write() as session:
+        signature = session.get_one(Signature, signature_id)
+        for _ in range(2):
+            preferences.unsubscribe(session, signature.supporter_id, now=clock())
+        session.refresh(signature)
+        assert signature.changed_at == clock()
+    about = {
+        "signature_id": str(signature_id),
+        "petition": PETITION,
+        "campaign": CAMPAIGN,
+        "constituency": EDINBURGH,
+        "signed_at": "2026-07-01T12:00:00Z",
+        "changed": ["updates"],
+    }
+    assert [data for _, data in queued_events(lobby)] == [
+        about | {"consents": {"updates": wants_news, "partner": None}}
+        for wants_news in (True, False)
+    ]
 
 
 class _PowerFails(Exception):
