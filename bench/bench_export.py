@@ -126,7 +126,6 @@ def through_the_orm(lobby: Lobby, petition: Petition, rows: int) -> int:
                 session,
                 petition.id,
                 state=None,
-                since=None,
                 after=after,
                 limit=exports.ENCRYPTED_PAGE_SIZE,
             )
@@ -144,7 +143,7 @@ def through_the_orm(lobby: Lobby, petition: Petition, rows: int) -> int:
                 signature.signed_at.isoformat(),
                 signature.confirmed_at and signature.confirmed_at.isoformat(),
             )
-            for signature, supporter in rows_read
+            for signature, supporter, *_ in rows_read
         )
         done += len(rows_read)
         after = rows_read[-1][0].id

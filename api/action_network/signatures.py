@@ -26,7 +26,7 @@ from api.action_network.schemas.signature import (
 from api.answers import signature_intake
 from api.answers.state import state_of
 from api.http import idempotency
-from api.http.dependencies import ReadSession, TheLobby, WriteSession
+from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
 from api.schemas.signature import Comment, NewSignature
 from models import PetitionState
 from models.constituency import OVERSEAS
@@ -147,6 +147,7 @@ def change_signature(
     lobby: TheLobby,
     caller: SignaturesReader,
     session: WriteSession,
+    now: Now,
 ) -> HalAnswer:
     """Changes a signature's comment, so that an organisation can remove what it cannot show.
 
@@ -158,7 +159,7 @@ def change_signature(
     view = signature_pages.get(session, own_id, selection, keyring=lobby.keyring)
     if "comments" in body:
         change = parsed(CommentBody, {"comments": body["comments"] or ""})
-        signature_pages.set_comment(session, view, change.comments)
+        signature_pages.set_comment(session, view, change.comments, now=now)
         view = signature_pages.get(session, own_id, selection, keyring=lobby.keyring)
     return HalAnswer(signature_answer(places, view))
 

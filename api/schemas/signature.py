@@ -1,7 +1,7 @@
 """Bodies of signatures: new ones, in bulk, confirmed ones, and those read with a key."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import model_validator
@@ -28,9 +28,11 @@ from services.signatures.entries import LONGEST_COMMENT, LONGEST_POSTCODE, LONGE
 from services.signatures.pending_views import PendingSignature
 from services.signatures.recording import HOME, ImportOrigin, SignatureRequest
 from services.signatures.signature_lists import ListedSignature
+from services.signatures.signature_states import SignatureRow
 
 Comment = Annotated[str, paragraphs(LONGEST_COMMENT)]
 Source = Annotated[str, line(LONGEST_SOURCE)]
+_PLAIN = {"id", "state", "country", "locale", "source", "signed_at", "confirmed_at", "ended_at"}
 
 
 class Consents(Request):
@@ -187,8 +189,24 @@ class BulkAnswer(Answer):
     results: list[RowResult]
 
 
+class ShownConsents(Answer):
+    """The signer's last confirmed answers, as they are now, wherever they were given.
+
+    `updates`: your organisation may send news. `partner`: the signature's partner may contact them.
+    Only `true` is consent: both are `false` for somebody who wants no email at all. `null` means
+    that the question was not asked, or that there is no partner.
+    """
+
+    updates: bool | None
+    partner: bool | None
+
+
 class SignatureAnswer(Answer):
-    """A signature of a petition of the key's organisation, decrypted."""
+    """A signature of a petition of the key's organisation, decrypted.
+
+    `partner` is the slug of the partner that it came through. `changed_at` is when anything here
+    last changed.
+    """
 
     id: UUID
     state: SignatureState
@@ -204,13 +222,17 @@ class SignatureAnswer(Answer):
     confirmed_at: datetime | None
     ended_at: datetime | None
     provenance: str | None
+    partner: str | None
+    consents: ShownConsents
+    changed_at: datetime
 
 
 class PartnerSignatureAnswer(Answer):
     """A signature that came through the key's partner.
 
     `contact`: the signer allowed the partner to contact them. It is `null` if they were not asked.
-    Unless it is true, name, email address, postcode and comment are null.
+    Unless it is true, name, email address, postcode and comment are null. `changed_at` is when
+    anything here last changed.
     """
 
     id: UUID
@@ -227,18 +249,18 @@ class PartnerSignatureAnswer(Answer):
     signed_at: datetime
     confirmed_at: datetime | None
     ended_at: datetime | None
+    changed_at: datetime
 
 
-def signature_answer(signature: Signature, supporter: Supporter) -> SignatureAnswer:
+def signature_answer(row: SignatureRow) -> SignatureAnswer:
     """Converts a signature, with the email address as its supporter typed it."""
-    plain = {"id", "state", "country", "locale", "source", "provenance"}
+    signature = row.signature
     return SignatureAnswer(
-        **signature.model_dump(include=plain | {"signed_at", "confirmed_at", "ended_at"}),
-        name=signature.name.text,
-        email=supporter.email.text,
-        postcode=signature.postcode.text,
-        comment=signature.comment.text if signature.comment else None,
+        **signature.model_dump(include=_PLAIN | {"provenance", "changed_at"}),
+        **_personal(signature, row.supporter),
         constituency=signature.constituency_code,
+        partner=row.partner,
+        consents=ShownConsents(**row.consents._asdict()),
     )
 
 
@@ -259,13 +281,16 @@ def pending_answer(pending: PendingSignature) -> SignatureAnswer:
         confirmed_at=None,
         ended_at=None,
         provenance=pending.provenance,
+        partner=pending.partner,
+        consents=ShownConsents(**pending.consents._asdict()),
+        changed_at=pending.signed_at,
     )
 
 
 def listed_answer(listed: ListedSignature) -> SignatureAnswer | None:
     """Converts a row of a list; None if it does not open."""
     if listed.signature is not None:
-        return signature_answer(*listed.signature)
+        return signature_answer(listed.signature)
     return pending_answer(listed.pending) if listed.pending else None
 
 
@@ -273,14 +298,20 @@ def partner_signature_answer(
     signature: Signature, supporter: Supporter, contact: bool | None
 ) -> PartnerSignatureAnswer:
     """Converts a signature. Decrypts personal data only if `contact` is true."""
-    plain = {"id", "state", "country", "locale", "source", "signed_at", "confirmed_at", "ended_at"}
-    personal = signature_answer(signature, supporter) if contact else None
+    nothing = dict.fromkeys(("name", "email", "postcode", "comment"))
     return PartnerSignatureAnswer(
-        **signature.model_dump(include=plain),
+        **signature.model_dump(include=_PLAIN),
+        **(_personal(signature, supporter) if contact else nothing),
         contact=contact,
-        name=personal and personal.name,
-        email=personal and personal.email,
-        postcode=personal and personal.postcode,
-        comment=personal and personal.comment,
         constituency=signature.constituency_code,
+        changed_at=signature.partner_changed_at or signature.changed_at,
     )
+
+
+def _personal(signature: Signature, supporter: Supporter) -> dict[str, Any]:
+    return {
+        "name": signature.name.text,
+        "email": supporter.email.text,
+        "postcode": signature.postcode.text,
+        "comment": signature.comment.text if signature.comment else None,
+    }

@@ -23,7 +23,11 @@ Personal = Annotated[bool, Query(description="`false` leaves personal data out, 
 
 
 class WantedSignatures:
-    """The query. `since` selects signatures that were signed, confirmed or ended since then."""
+    """The query.
+
+    `since` selects what changed since then, in the order of the changes: signatures that were
+    signed, confirmed or ended, and those whose signer has changed an answer.
+    """
 
     def __init__(
         self,
@@ -36,7 +40,11 @@ class WantedSignatures:
 
 
 class WantedLetters:
-    """The query. `since` selects letters written, confirmed, sent or bounced since then."""
+    """The query.
+
+    `since` selects letters that were written, confirmed, sent or bounced since then, and with
+    personal data those whose writer has changed the answer about news.
+    """
 
     def __init__(
         self,

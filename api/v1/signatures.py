@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from sqlmodel import Session
 
 from api.answers import letter_proofs, signature_intake
 from api.answers.state import AppState, state_of
@@ -18,9 +19,7 @@ from api.http.dependencies import (
     WriteSession,
 )
 from api.http.idempotency import GivenKey
-from api.http.paging import ThePage
-from api.http.query_names import KNOWN_NAMES
-from api.schemas.fields import Since, same_of
+from api.http.paging import ChangesPage, TheChangesPage
 from api.schemas.letters.letter import offered_letter
 from api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from api.schemas.signature import (
@@ -36,13 +35,15 @@ from api.schemas.signature import (
     listed_answer,
     partner_signature_answer,
 )
-from models import Signature, SignatureState
+from models import Petition, Signature, SignatureState
 from services.assembly import Lobby
 from services.common import texts
 from services.common.tokens import Purpose
 from services.keys import api_keys
 from services.keys.api_keys import Caller
 from services.signatures import by_partner, known_signers, signature_lists, signature_states
+from services.signatures.by_partner import PartnerSignature
+from services.signatures.signature_lists import ListedSignature
 from services.supporters import seat_watches
 from services.traffic.idempotency import StoredAnswer
 from services.views.seat_views import ConfirmedBoard
@@ -130,49 +131,72 @@ def read_signatures(
     slug: Slug,
     request: Request,
     response: Response,
-    page: ThePage,
+    page: TheChangesPage,
     caller: SignaturesReader,
     lobby: TheLobby,
     session: ReadSession,
     state: SignatureState | None = None,
-    status: SignatureState | None = None,
-    since: Since | None = None,
 ) -> list[SignatureAnswer] | list[PartnerSignatureAnswer]:
     """List signatures of a petition of the key's organisation, decrypted.
 
     Pending ones, which their signers can still confirm, are in the list about a second after they
-    arrived. `since` selects signatures that were signed, confirmed or ended at that time or later.
-    Ids are in the order of receipt, so that a signature can be confirmed behind a cursor: to keep a
-    copy, ask by `since` and let a minute overlap. A partner's key reads signatures that came
-    through that partner, once they were confirmed, with personal data only where the signer allowed
-    the partner to contact them. Needs a key with `signatures:read`.
+    arrived. Without `since`, the list is in the order of receipt. With `since`, it has what changed
+    at that time or later, in the order of the changes: signatures that were signed, confirmed or
+    ended, and those whose signer has answered otherwise since, in `consents`. What changes while
+    you read moves to the end. To keep a copy, ask by `since` and let a minute overlap. A partner's
+    key reads signatures that came through that partner, once they were confirmed, with personal
+    data only where the signer allowed the partner to contact them. Needs a key with
+    `signatures:read`.
     """
     state = same_of(status, state)
     petition = api_keys.own_petition(session, caller, slug)
     if caller.partner_id is not None:
-        rows = by_partner.page(
-            session,
-            petition.id,
-            partner_id=caller.partner_id,
-            state=state,
-            since=since,
-            after=page.after,
-            limit=page.limit + 1,
-        )
-        page.link_next(request, response, [signature.id for signature, _, _ in rows])
+        rows = _of_partner(session, petition, caller.partner_id, state, page)
+        page.link_next(request, response, [by_partner.position(row) for row in rows])
         return [partner_signature_answer(*row) for row in rows[: page.limit]]
-    listed = signature_lists.page(
-        session,
-        petition.id,
-        state=state,
-        since=since,
-        after=page.after,
-        limit=page.limit + 1,
-        keyring=lobby.keyring,
-    )
-    page.link_next(request, response, [row.id for row in listed])
+    listed = _listed(session, petition, state, page, lobby)
+    page.link_next(request, response, [row.position for row in listed])
     answers = map(listed_answer, listed[: page.limit])
     return [answer for answer in answers if answer is not None]
+
+
+def _of_partner(
+    session: Session,
+    petition: Petition,
+    partner_id: UUID,
+    state: SignatureState | None,
+    page: ChangesPage,
+) -> list[PartnerSignature]:
+    limit = page.limit + 1
+    if page.window:
+        return by_partner.changes(
+            session,
+            petition.id,
+            partner_id=partner_id,
+            state=state,
+            window=page.window,
+            limit=limit,
+        )
+    return by_partner.page(
+        session, petition.id, partner_id=partner_id, state=state, after=page.after, limit=limit
+    )
+
+
+def _listed(
+    session: Session,
+    petition: Petition,
+    state: SignatureState | None,
+    page: ChangesPage,
+    lobby: Lobby,
+) -> list[ListedSignature]:
+    limit, keyring = page.limit + 1, lobby.keyring
+    if page.window:
+        return signature_lists.changes(
+            session, petition.id, state=state, window=page.window, limit=limit, keyring=keyring
+        )
+    return signature_lists.page(
+        session, petition.id, state=state, after=page.after, limit=limit, keyring=keyring
+    )
 
 
 def _standing_id(lobby: Lobby, slug: str, caller: Caller, body: NewSignature) -> UUID | None:

@@ -5,8 +5,11 @@ from uuid import UUID
 
 
 def first_id_at(moment: datetime) -> UUID:
-    """Returns an id below all that are made from a moment on, and above all made before it."""
-    milliseconds = int(moment.timestamp() * 1000)
+    """Returns an id below all that are made from a moment on, and above all made before it.
+
+    Ids cannot tell of a time before 1970, in which none was made.
+    """
+    milliseconds = max(0, int(moment.timestamp() * 1000))
     return UUID(int=(milliseconds << 80) | (7 << 76) | (0b10 << 62))
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -39,6 +40,39 @@ class PageRange:
 
     offset: int
     limit: int
+
+
+class ChangePosition(NamedTuple):
+    """A place in a list of rows by when they last changed."""
+
+    changed_at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeWindow:
+    """Rows that changed at `since` or later, and stand behind the place `after`.
+
+    In the order of changes, a row that changes while somebody reads page after page moves to the
+    end, and no other row moves to a page that was read already.
+    """
+
+    since: datetime
+    after: ChangePosition | None = None
+
+    def conditions(
+        self, changed_at: sa.Column[Any], row_id: sa.Column[Any]
+    ) -> list[sa.ColumnElement[bool]]:
+        """Returns WHERE conditions, which an index on both columns serves."""
+        if self.after is None or self.after.changed_at < self.since:
+            return [changed_at >= self.since]
+        place = sa.tuple_(
+            sa.literal(self.after.changed_at, changed_at.type),
+            sa.literal(self.after.id, row_id.type),
+        )
+        # A condition on the time as well would make SQLite look up by the time alone, and many rows
+        # can have one time: those of an import.
+        return [sa.tuple_(changed_at, row_id) > place]
 
 
 def conditions(

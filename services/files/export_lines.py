@@ -197,6 +197,15 @@ def _moment(source: Sql, is_sqlite: bool, quote: str = "") -> Sql:
     return text.concat(f"Z{quote}")
 
 
+def sortable_time(source: Sql, *, is_sqlite: bool) -> Sql:
+    """Returns SQL for a time in UTC, to the microsecond: `2026-07-01 12:00:00.000000`."""
+    if is_sqlite:
+        return sa.type_coerce(source, sa.Text)
+    return sa.func.to_char(
+        sa.func.timezone("UTC", source), "YYYY-MM-DD HH24:MI:SS.US", type_=sa.Text
+    )
+
+
 def _flag(source: Sql, *, yes: str, no: str) -> Sql:
     # NULL stays NULL.
     return sa.case({sa.true(): yes, sa.false(): no}, value=source)

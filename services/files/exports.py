@@ -3,11 +3,12 @@
 Each page is read in its own transaction, which ends before the page is sent. A slow or vanished
 client therefore holds no connection, snapshot or journal, and each row is shown as it was when its
 page was read. Pages are in the order of ids: a row that exists when the export begins, and matches
-throughout, is in the file exactly once.
+throughout, is in the file exactly once. Exports of changes are in the order of the changes.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from services.files.export_lines import Column, EncryptedColumn, FileFormat, Pla
 PLAIN_PAGE_SIZE = 10_000
 ENCRYPTED_PAGE_SIZE = 4000
 _BEFORE_ALL = UUID(int=0)
+_TIME_LENGTH = len("2026-07-01 12:00:00.000000")
 Chunks = Generator["Chunk", None, None]
 log = structlog.get_logger()
 
@@ -43,13 +45,24 @@ class OpenedRows:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportedChanges:
+    """Limits an export to rows that changed at `since` or later, in the order of the changes.
+
+    A row that changes while the file is written is in it again, at the end.
+    """
+
+    changed_at: sa.Column[Any]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Export:
     """The rows and columns of an export.
 
     `rows` selects from the tables with all conditions except that `owner` equals `owner_id`. `key`
     is the id that orders the pages, and `has_index` says whether an index on (`owner`, `key`)
-    exists. `labels` describe the export in the log, without personal data. The pages of `opened`
-    follow those of `rows`.
+    exists; with `changes` there is one on (`owner`, the time, `key`). `labels` describe the export
+    in the log, without personal data. The pages of `opened` follow those of `rows`.
     """
 
     key: sa.Column[Any]
@@ -60,6 +73,7 @@ class Export:
     rows: sa.Select[Any]
     labels: Mapping[str, object]
     opened: OpenedRows | None = None
+    changes: ExportedChanges | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,14 +95,33 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    """The place behind which a page begins. `time` is set for an export of changes."""
+
+    id: UUID = _BEFORE_ALL
+    time: datetime | None = None
+
+    @classmethod
+    def read(cls, text: str, *, has_time: bool) -> "_Place":
+        if not has_time:
+            return cls(UUID(text))
+        time = datetime.fromisoformat(text[:_TIME_LENGTH]).replace(tzinfo=UTC)
+        return cls(UUID(text[_TIME_LENGTH:].strip()), time)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {"after": self.id} | ({} if self.time is None else {"after_time": self.time})
+
+
+@dataclass(frozen=True, slots=True)
 class _ExportPage:
     text: str
     rows: int
-    last_id: str | None
+    last: str | None
 
 
-_PageReader = Callable[[Session, UUID], _ExportPage]
-"""Reads the page after an id."""
+_PageReader = Callable[[Session, _Place], _ExportPage]
+"""Reads the page behind a place."""
 
 
 def count(session: Session, export: Export) -> int:
@@ -98,6 +131,8 @@ def count(session: Session, export: Export) -> int:
     """
     statement = export.rows.with_only_columns(sa.func.count(), maintain_column_froms=True)
     statement = statement.where(export.owner == export.owner_id)
+    if export.changes:
+        statement = statement.where(export.changes.changed_at >= export.changes.since)
     total = int(session.connection().execute(statement).scalar_one())
     return total + (export.opened.count(session) if export.opened else 0)
 
@@ -154,24 +189,28 @@ def _pages(
     database: Database, export: Export, form: FileFormat, size: int | None, keyring: Keyring
 ) -> Iterator[_ExportPage]:
     encrypted_size = size or ENCRYPTED_PAGE_SIZE
+    first = _Place(time=export.changes.since if export.changes else None)
     if export.is_personal:
         read = _encrypted_page_reader(database, export, form, encrypted_size, keyring)
-        yield from _pages_of(database, read, encrypted_size)
+        yield from _pages_of(database, read, encrypted_size, first)
     else:
         plain_size = size or PLAIN_PAGE_SIZE
         read = _plain_page_reader(database, export, form, plain_size)
-        yield from _pages_of(database, read, plain_size)
+        yield from _pages_of(database, read, plain_size, first)
     if export.opened:
         read = _opened_page_reader(export, export.opened, form, encrypted_size, keyring)
-        yield from _pages_of(database, read, encrypted_size)
+        yield from _pages_of(database, read, encrypted_size, _Place())
 
 
-def _pages_of(database: Database, read: _PageReader, size: int) -> Iterator[_ExportPage]:
-    after: UUID | None = _BEFORE_ALL
+def _pages_of(
+    database: Database, read: _PageReader, size: int, first: _Place
+) -> Iterator[_ExportPage]:
+    after: _Place | None = first
     while after is not None:
         with database.read() as session:
             page = read(session, after)
-        after = UUID(page.last_id) if page.last_id and page.rows == size else None
+        is_full = page.last is not None and page.rows == size
+        after = _Place.read(page.last or "", has_time=first.time is not None) if is_full else None
         yield page
 
 
@@ -187,9 +226,9 @@ def _plain_page_reader(
         sa.func.aggregate_strings(page.c.line, ""), sa.func.count(), sa.func.max(page.c.last)
     )
 
-    def read(session: Session, after: UUID) -> _ExportPage:
-        text, rows, last_id = session.connection().execute(statement, {"after": after}).one()
-        return _ExportPage(text or "", rows, last_id)
+    def read(session: Session, after: _Place) -> _ExportPage:
+        text, rows, last = session.connection().execute(statement, after.values).one()
+        return _ExportPage(text or "", rows, last)
 
     return read
 
@@ -204,8 +243,8 @@ def _encrypted_page_reader(
     statement = _page_statement(export, *sources, limit=size, is_sqlite=is_sqlite)
     line_break = f"{form.end}{form.begin}"
 
-    def read(session: Session, after: UUID) -> _ExportPage:
-        rows = session.connection().execute(statement, {"after": after}).all()
+    def read(session: Session, after: _Place) -> _ExportPage:
+        rows = session.connection().execute(statement, after.values).all()
         if not rows:
             return _ExportPage("", 0, None)
         texts = [
@@ -223,8 +262,8 @@ def _opened_page_reader(
 ) -> _PageReader:
     """Makes a reader of rows that are decrypted as a whole and formatted in Python."""
 
-    def read(session: Session, after: UUID) -> _ExportPage:
-        rows = opened.read(session, after, size, keyring)
+    def read(session: Session, after: _Place) -> _ExportPage:
+        rows = opened.read(session, after.id, size, keyring)
         text = value_lines.lines(export.columns, (values for _, values in rows), form)
         return _ExportPage(text, len(rows), str(rows[-1][0]) if rows else None)
 
@@ -255,17 +294,29 @@ def _parts(
 def _page_statement(
     export: Export, *columns: export_lines.Sql, limit: int, is_sqlite: bool
 ) -> sa.Select[Any]:
-    """Returns a SELECT of the rows after the id `after`, with their ids in the last column."""
+    """Returns a SELECT of the rows behind a place, with their places in the last column."""
     owner: export_lines.Sql = export.owner
     if is_sqlite and not export.has_index:
         # The plus makes SQLite ignore the owner's index, with which it would sort all remaining
         # rows for each page.
         owner = sa.literal_column(f"+{owner}", owner.type)
+    last: export_lines.Sql = sa.cast(export.key, sa.Text)
+    after = sa.bindparam("after", type_=export.key.type)
+    order: tuple[sa.Column[Any], ...] = (export.key,)
+    where = [owner == export.owner_id]
+    if export.changes:
+        time = export.changes.changed_at
+        after_time = sa.bindparam("after_time", type_=time.type)
+        last = export_lines.sortable_time(time, is_sqlite=is_sqlite).concat(last)
+        order = (time, export.key)
+        # Not by the time alone: many rows can have one time.
+        where.append(sa.tuple_(*order) > sa.tuple_(after_time, after))
+    else:
+        where.append(export.key > after)
     return (
-        export.rows.with_only_columns(*columns, sa.cast(export.key, sa.Text).label("last"))
-        .where(owner == export.owner_id)
-        .where(export.key > sa.bindparam("after", type_=export.key.type))
-        .order_by(export.key)
+        export.rows.with_only_columns(*columns, last.label("last"))
+        .where(*where)
+        .order_by(*order)
         # A literal, because PostgreSQL would plan for an unknown number with a parameter.
         .limit(sa.literal_column(str(limit)))
     )

@@ -15,11 +15,11 @@ from typing import Any, cast
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from models import Partner, Petition, Signature, SignatureState, Supporter
 from models.base import table_of
-from services.signatures import signature_states
+from services.database.time_windows import ChangePosition, ChangeWindow
 from services.supporters import partner_consents
 from services.traffic.minute_cache import Counted, MinuteCache
 
@@ -81,26 +81,39 @@ def page(
     *,
     partner_id: UUID,
     state: SignatureState | None,
-    since: datetime | None,
     after: UUID | None,
     limit: int,
 ) -> list[PartnerSignature]:
     """Works like `signature_states.page`, for the signatures that a partner may see."""
-    contact = partner_consents.may_contact().label("contact")
-    statement = (
-        select(Signature, Supporter, contact)
-        .join(Supporter, col(Supporter.id) == Signature.supporter_id)
-        .join(Partner, col(Partner.id) == Signature.partner_id)
-        .where(Signature.petition_id == petition_id, *visible_to(partner_id))
-    )
-    if state is not None:
-        statement = statement.where(Signature.state == state)
-    if since is not None:
-        statement = statement.where(signature_states.changed_since(since))
+    statement = _rows_of(petition_id, partner_id, state)
     if after is not None:
-        statement = statement.where(Signature.id > after)
-    rows = session.exec(statement.order_by(col(Signature.id)).limit(limit))
-    return cast(list[PartnerSignature], [tuple(row) for row in rows])
+        statement = statement.where(_signature.c.id > after)
+    return _read(session, statement.order_by(_signature.c.id).limit(limit))
+
+
+def changes(
+    session: Session,
+    petition_id: UUID,
+    *,
+    partner_id: UUID,
+    state: SignatureState | None,
+    window: ChangeWindow,
+    limit: int,
+) -> list[PartnerSignature]:
+    """Works like `signature_states.changes`, for the signatures that a partner may see.
+
+    They are ordered by when something changed that the partner sees.
+    """
+    time, row_id = _signature.c.partner_changed_at, _signature.c.id
+    statement = _rows_of(petition_id, partner_id, state).where(*window.conditions(time, row_id))
+    return _read(session, statement.order_by(time, row_id).limit(limit))
+
+
+def position(row: PartnerSignature) -> ChangePosition:
+    """Returns the place of a signature in a list by when something changed that a partner sees."""
+    signature = row[0]
+    # Every signature of a partner has this time.
+    return ChangePosition(signature.partner_changed_at or signature.changed_at, signature.id)
 
 
 def of_partner(
@@ -172,6 +185,22 @@ def count_by_partner(session: Session, organisation_id: UUID) -> dict[UUID, int]
     count = sa.select(sa.func.count()).select_from(limited).scalar_subquery()
     statement = sa.select(_partner.c.id, count).where(_partner.c.organisation_id == organisation_id)
     return {row[0]: row[1] for row in session.connection().execute(statement)}
+
+
+def _rows_of(
+    petition_id: UUID, partner_id: UUID, state: SignatureState | None
+) -> sa.Select[*tuple[Any, ...]]:
+    statement: sa.Select[*tuple[Any, ...]] = (
+        sa.select(Signature, Supporter, partner_consents.may_contact().label("contact"))
+        .join(Supporter, col(Supporter.id) == Signature.supporter_id)
+        .join(Partner, col(Partner.id) == Signature.partner_id)
+        .where(_signature.c.petition_id == petition_id, *visible_to(partner_id))
+    )
+    return statement if state is None else statement.where(_signature.c.state == state)
+
+
+def _read(session: Session, statement: sa.Select[*tuple[Any, ...]]) -> list[PartnerSignature]:
+    return cast(list[PartnerSignature], [tuple(row) for row in session.execute(statement)])
 
 
 def _summary(slug: str, states: list[Any], sources: list[Any], days: list[Any]) -> PartnerSummary:

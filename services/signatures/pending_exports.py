@@ -5,7 +5,6 @@ answer that took effect: `updates` is the last confirmed answer of the address's
 any, and no partner may contact them.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from models import Constituency, Keyring, Partner, Petition, SignatureState, Submission, Supporter
+from models import Constituency, Keyring, Petition, SignatureState, Submission, Supporter
 from models.base import table_of
 from services.files import export_lines
 from services.files.exports import OpenedRows
@@ -24,7 +23,7 @@ from services.submissions.payload import SignaturePayload, Unreadable
 from services.supporters import supporters
 
 _submission, _supporter = table_of(Submission), table_of(Supporter)
-_constituency, _partner = table_of(Constituency), table_of(Partner)
+_constituency = table_of(Constituency)
 
 
 def of_petition(petition: Petition, *, since: datetime | None) -> OpenedRows:
@@ -60,7 +59,7 @@ def _read(
     where = statement.where(_submission.c.id > after).limit(size)
     rows = session.connection().execute(where).all()
     contents = [_opened(row, keyring) for row in rows]
-    slugs = _slugs(session, contents)
+    slugs = pending_views.partner_slugs(session, contents)
     return [
         (row.id, _values(row, opened, slugs)) for row, opened in zip(rows, contents, strict=True)
     ]
@@ -73,17 +72,8 @@ def _opened(row: Any, keyring: Keyring) -> SignaturePayload:
         raise export_lines.sealed_data() from error
 
 
-def _slugs(session: Session, contents: Sequence[SignaturePayload]) -> dict[UUID | None, str]:
-    """Returns the slugs of partners that are known by the key of the sender alone."""
-    ids = {each.partner_id for each in contents if each.partner_id and not each.partner}
-    if not ids:
-        return {}
-    statement = sa.select(_partner.c.id, _partner.c.slug).where(_partner.c.id.in_(ids))
-    return {row[0]: row[1] for row in session.connection().execute(statement)}
-
-
 def _values(row: Any, contents: SignaturePayload, slugs: dict[UUID | None, str]) -> dict[str, Any]:
-    partner = contents.partner.slug if contents.partner else slugs.get(contents.partner_id)
+    partner = pending_views.partner_of(contents, slugs)
     return {
         "id": row.id,
         "state": SignatureState.PENDING,

@@ -1,10 +1,13 @@
 """Submissions as pending signatures, for the keys and organisers of their own organisation.
 
-They are in lists once they are sorted. What does not open is left out and logged by its id.
+They are in lists once they are sorted. What does not open is left out and logged by its id. Nothing
+in them is an answer that took effect: `updates` is the last confirmed answer of the address's
+owner, if there is any, and no partner may contact them.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -12,13 +15,19 @@ import sqlalchemy as sa
 import structlog
 from sqlmodel import Session
 
-from models import Keyring, Petition, Submission
+from models import Keyring, Partner, Petition, Submission, Supporter
 from models.base import table_of
+from services.common.ids import first_id_at
+from services.database.time_windows import ChangePosition
 from services.submissions import payload
-from services.submissions.payload import Unreadable
+from services.submissions.payload import SignaturePayload, Unreadable
+from services.supporters import shown_consents, supporters
+from services.supporters.shown_consents import ShownConsents
 
 MOST_COUNTED = 10_000
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 _submission, _petition = table_of(Submission), table_of(Petition)
+_supporter, _partner = table_of(Supporter), table_of(Partner)
 SEALED = sa.type_coerce(_submission.c.payload, sa.LargeBinary).label("sealed")
 """The payload as it is stored, so that one damaged row does not stop a page."""
 IS_SORTED = _submission.c.state != sa.literal_column("'new'")
@@ -41,6 +50,8 @@ class PendingSignature:
     source: str | None
     signed_at: datetime
     provenance: str | None
+    partner: str | None
+    consents: ShownConsents
 
 
 class PendingRow(NamedTuple):
@@ -54,7 +65,7 @@ def page(
     session: Session,
     petition_id: UUID,
     *,
-    since: datetime | None,
+    since: datetime | None = None,
     after: UUID | None,
     limit: int,
     keyring: Keyring,
@@ -65,30 +76,89 @@ def page(
     """
     statement = (
         sa.select(
-            _submission.c.id, _submission.c.constituency_code, _submission.c.received_at, SEALED
+            _submission.c.id,
+            _submission.c.constituency_code,
+            _submission.c.received_at,
+            supporters.may_be_sent_updates().label("updates"),
+            SEALED,
         )
+        .select_from(_submission.outerjoin(_supporter, _is_owner(petition_id)))
         .where(*conditions(petition_id, since=since))
         .order_by(_submission.c.id)
         .limit(limit)
     )
     if after is not None:
         statement = statement.where(_submission.c.id > after)
-    rows = session.connection().execute(statement)
-    return [PendingRow(row.id, _opened(row, keyring)) for row in rows]
+    rows = session.connection().execute(statement).all()
+    contents = [_contents(row, keyring) for row in rows]
+    slugs = partner_slugs(session, [each for each in contents if each])
+    return [
+        PendingRow(row.id, _pending(row, each, slugs) if each else None)
+        for row, each in zip(rows, contents, strict=True)
+    ]
+
+
+def _is_owner(petition_id: UUID) -> sa.ColumnElement[bool]:
+    """SQL condition: the supporter has the address of a submission of this petition."""
+    organisation = sa.select(_petition.c.organisation_id).where(_petition.c.id == petition_id)
+    return sa.and_(
+        _supporter.c.organisation_id == organisation.scalar_subquery(),
+        _supporter.c.email_index == _submission.c.address_index,
+    )
+
+
+def last_before(position: ChangePosition) -> UUID:
+    """Returns the id behind which submissions stand behind a place in the order of changes.
+
+    The time in an id is that of the receipt, to the millisecond.
+    """
+    # In whole numbers: a float could be of the millisecond before.
+    milliseconds, rest = divmod(position.changed_at - _EPOCH, _MILLISECOND)
+    if milliseconds <= 0:
+        return UUID(int=0)
+    first, last = milliseconds << 80, ((milliseconds + 1) << 80) - 1
+    return UUID(int=last if rest else min(max(position.id.int, first - 1), last))
+
+
+def partner_slugs(session: Session, contents: Iterable[SignaturePayload]) -> dict[UUID | None, str]:
+    """Returns the slugs of partners that are known by the key of the sender alone."""
+    ids = {each.partner_id for each in contents if each.partner_id and not each.partner}
+    if not ids:
+        return {}
+    statement = sa.select(_partner.c.id, _partner.c.slug).where(_partner.c.id.in_(ids))
+    return {row[0]: row[1] for row in session.connection().execute(statement)}
+
+
+def partner_of(contents: SignaturePayload, slugs: Mapping[UUID | None, str]) -> str | None:
+    """Returns the slug of the partner whose site a submission came through."""
+    return contents.partner.slug if contents.partner else slugs.get(contents.partner_id)
 
 
 def conditions(petition_id: UUID, *, since: datetime | None) -> list[sa.ColumnElement[bool]]:
     """SQL conditions on submissions: sorted ones of a petition, received at `since` or later."""
     found = [_submission.c.petition_id == petition_id, IS_SORTED]
-    return found if since is None else [*found, _submission.c.received_at >= since]
+    if since is None:
+        return found
+    # The condition on the id is for the index. Ids are as old as what they are of.
+    return [
+        *found,
+        _submission.c.id >= first_id_at(since),
+        _submission.c.received_at >= since,
+    ]
 
 
-def _opened(row: Any, keyring: Keyring) -> PendingSignature | None:
+def _contents(row: Any, keyring: Keyring) -> SignaturePayload | None:
     try:
-        _, contents = payload.open_sealed(row.sealed, keyring)
+        return payload.open_sealed(row.sealed, keyring)[1]
     except Unreadable:
         log.error("submission_unreadable", submission=str(row.id))
         return None
+
+
+def _pending(
+    row: Any, contents: SignaturePayload, slugs: Mapping[UUID | None, str]
+) -> PendingSignature:
+    partner = partner_of(contents, slugs)
     return PendingSignature(
         id=row.id,
         name=contents.name,
@@ -101,6 +171,8 @@ def _opened(row: Any, keyring: Keyring) -> PendingSignature | None:
         source=contents.source,
         signed_at=row.received_at,
         provenance=contents.provenance,
+        partner=partner,
+        consents=shown_consents.shown(row.updates, False if partner else None),
     )
 
 

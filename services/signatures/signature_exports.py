@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from models import Constituency, Partner, Petition, Signature, SignatureState, Supporter
 from models.base import table_of
 from services.files.export_lines import Column, ColumnKind, EncryptedColumn, PlainColumn
-from services.files.exports import Export
-from services.signatures import by_partner, pending_exports, signature_states
+from services.files.exports import Export, ExportedChanges
+from services.signatures import by_partner, pending_exports
 from services.supporters import partner_consents, supporters
 
 _signature, _supporter = table_of(Signature), table_of(Supporter)
@@ -26,7 +26,8 @@ def of_petition(
 ) -> Export:
     """Returns an export of a petition's signatures.
 
-    It may be limited to one `state` and to those changed at `since` or later. Submissions are in it
+    It may be limited to one `state` and to those changed at `since` or later, in the order of the
+    changes, which are also those of the signer's answers. Submissions are in it
     with the state `pending` alone: a file of people who never confirmed needs a reason. With
     `partner_id` it has what that partner may see (`services.signatures.by_partner`).
     """
@@ -34,8 +35,6 @@ def of_petition(
     conditions = [] if partner_id is None else by_partner.visible_to(partner_id)
     if state is not None:
         conditions.append(_signature.c.state == state)
-    if since is not None:
-        conditions.append(signature_states.changed_since(since))
     tables = _signature.outerjoin(
         _constituency, _constituency.c.code == _signature.c.constituency_code
     ).outerjoin(_partner, _partner.c.id == _signature.c.partner_id)
@@ -43,6 +42,7 @@ def of_petition(
         tables = tables.join(_supporter, _supporter.c.id == _signature.c.supporter_id)
     rows = sa.select(_signature.c.id).select_from(tables).where(*conditions)
     labels = {"of": "signatures", "petition": petition.slug}
+    changed_at = _signature.c.partner_changed_at if partner_id else _signature.c.changed_at
     return Export(
         key=_signature.c.id,
         owner=_signature.c.petition_id,
@@ -53,6 +53,7 @@ def of_petition(
         labels=labels,
         # After the rows: one that was pending before there were submissions becomes one.
         opened=pending_exports.of_petition(petition, since=since) if has_submissions else None,
+        changes=ExportedChanges(changed_at, since) if since else None,
     )
 
 

@@ -27,7 +27,7 @@ _supporter = table_of(Supporter)
 # Pending rows are from before submissions.
 LIVE = (SignatureState.PENDING, SignatureState.CONFIRMED)
 _CREATED = sa.func.coalesce(_signature.c.confirmed_at, _signature.c.signed_at)
-_TIMES = any_after(_signature.c.signed_at, _signature.c.confirmed_at, _signature.c.ended_at)
+_CHANGED = any_after(_signature.c.changed_at)
 _RECEIVED = any_after(_submission.c.received_at)
 
 
@@ -124,7 +124,7 @@ def posted(
         return None
 
 
-def set_comment(session: Session, view: SignatureView, comment: str) -> None:
+def set_comment(session: Session, view: SignatureView, comment: str, *, now: datetime) -> None:
     """Replace the comment of a signature; the text is checked already, and empty removes it.
 
     Raises Conflict for a pending one: what people have sent is confirmed as they sent it.
@@ -134,12 +134,14 @@ def set_comment(session: Session, view: SignatureView, comment: str) -> None:
         raise Conflict("signature_pending", message)
     signature = session.get_one(Signature, view.id, populate_existing=True, with_for_update=True)
     signature.comment = Private(signature.name.organisation_id, comment) if comment else None
+    signature.changed_at = now
+    signature.partner_changed_at = now if signature.partner_id else None
     session.flush()
 
 
 def _signature_ids(filters: SignatureFilter, bounds: Sequence[TimeBound]) -> sa.Select[UUID]:
     statement = sa.select(_signature.c.id).where(
-        _signature.c.state.in_(LIVE), *conditions(bounds, created=_CREATED, modified=_TIMES)
+        _signature.c.state.in_(LIVE), *conditions(bounds, created=_CREATED, modified=_CHANGED)
     )
     if filters.petition_id is not None:
         statement = statement.where(_signature.c.petition_id == filters.petition_id)
@@ -179,7 +181,7 @@ def _of(ids: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
             _signature.c.comment,
             _signature.c.source,
             _signature.c.confirmed_at,
-            _signature.c.ended_at,
+            _signature.c.changed_at,
             # Raw, so that one damaged row does not stop the page.
             sa.type_coerce(_submission.c.payload, sa.LargeBinary).label("sealed"),
         )
@@ -194,7 +196,6 @@ def _of(ids: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
 def _view(row: Any, keyring: Keyring) -> SignatureView:
     if row.state is None:
         return _pending(row, keyring)
-    times = (row.received_at, row.confirmed_at, row.ended_at)
     return SignatureView(
         row.id,
         row.petition_id,
@@ -204,7 +205,7 @@ def _view(row: Any, keyring: Keyring) -> SignatureView:
         row.comment.text if row.comment else None,
         row.source,
         row.confirmed_at or row.received_at,
-        max(time for time in times if time is not None),
+        row.changed_at,
     )
 
 

@@ -11,20 +11,31 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import LetterDraft, Petition, Signature, SignatureState, Supporter
+from models import LetterDraft, Partner, Petition, Signature, SignatureState, Supporter
 from models.base import table_of
+from services.database.time_windows import ChangeWindow
 from services.errors import Conflict, NotFound
 from services.signatures import adoption
 from services.submissions import ending
-from services.supporters import seat_watches
+from services.supporters import seat_watches, shown_consents
+from services.supporters.shown_consents import ShownConsents
 from services.tallies import counts
 from services.webhooks import events
 from services.webhooks.events import SignatureFact
 
 _signature, _supporter = table_of(Signature), table_of(Supporter)
-_draft = table_of(LetterDraft)
+_partner, _draft = table_of(Partner), table_of(LetterDraft)
 # What the signer wrote to their MP and has not sent (`services.letters.letter_drafts`).
 _DRAFT_DELETED = sa.delete(_draft).where(_draft.c.signature_id == sa.bindparam("signature"))
+
+
+class SignatureRow(NamedTuple):
+    """A signature with its supporter, the slug of its partner, and the answers that it shows."""
+
+    signature: Signature
+    supporter: Supporter
+    partner: str | None
+    consents: ShownConsents
 
 
 class Disowned(NamedTuple):
@@ -96,32 +107,28 @@ def page(
     petition_id: UUID,
     *,
     state: SignatureState | None,
-    since: datetime | None,
     after: UUID | None,
     limit: int,
-) -> list[tuple[Signature, Supporter]]:
-    """Returns signatures with their supporters, ordered by id, starting after the id `after`.
-
-    `since` limits them to those signed, confirmed or ended at that time or later.
-    """
-    statement = (
-        select(Signature, Supporter)
-        .join(Supporter, col(Supporter.id) == Signature.supporter_id)
-        .where(Signature.petition_id == petition_id)
-    )
-    if state is not None:
-        statement = statement.where(Signature.state == state)
-    if since is not None:
-        statement = statement.where(changed_since(since))
+) -> list[SignatureRow]:
+    """Returns signatures, ordered by id, starting after the id `after`."""
+    statement = _rows_of(petition_id, state)
     if after is not None:
-        statement = statement.where(Signature.id > after)
-    return list(session.exec(statement.order_by(col(Signature.id)).limit(limit)))
+        statement = statement.where(_signature.c.id > after)
+    return _read(session, statement.order_by(_signature.c.id).limit(limit))
 
 
-def changed_since(since: datetime) -> sa.ColumnElement[bool]:
-    """SQL condition on signatures: signed, confirmed or ended at that time or later."""
-    times = (_signature.c.signed_at, _signature.c.confirmed_at, _signature.c.ended_at)
-    return sa.or_(*(time >= since for time in times))
+def changes(
+    session: Session,
+    petition_id: UUID,
+    *,
+    state: SignatureState | None,
+    window: ChangeWindow,
+    limit: int,
+) -> list[SignatureRow]:
+    """Returns the signatures of a window, in the order in which they last changed."""
+    time, row_id = _signature.c.changed_at, _signature.c.id
+    statement = _rows_of(petition_id, state).where(*window.conditions(time, row_id))
+    return _read(session, statement.order_by(time, row_id).limit(limit))
 
 
 def changed(now: datetime) -> dict[str, Any]:
@@ -131,6 +138,23 @@ def changed(now: datetime) -> dict[str, Any]:
         "changed_at": now,
         "partner_changed_at": sa.case((is_of_partner, sa.literal(now, moment))),
     }
+
+
+def _rows_of(petition_id: UUID, state: SignatureState | None) -> sa.Select[*tuple[Any, ...]]:
+    statement: sa.Select[*tuple[Any, ...]] = (
+        sa.select(Signature, Supporter, _partner.c.slug, *shown_consents.COLUMNS)
+        .join(Supporter, _supporter.c.id == _signature.c.supporter_id)
+        .outerjoin(_partner, _partner.c.id == _signature.c.partner_id)
+        .where(_signature.c.petition_id == petition_id)
+    )
+    return statement if state is None else statement.where(_signature.c.state == state)
+
+
+def _read(session: Session, statement: sa.Select[*tuple[Any, ...]]) -> list[SignatureRow]:
+    return [
+        SignatureRow(signature, supporter, partner, shown_consents.shown(*answers))
+        for signature, supporter, partner, *answers in session.execute(statement)
+    ]
 
 
 def _delete_waiting(session: Session, row_id: UUID) -> ending.Subject | None:

@@ -10,6 +10,7 @@ the index.
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -29,6 +30,7 @@ from models import (
 from models.base import table_of
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
+from services.database.time_windows import ChangePosition, ChangeWindow
 from services.files import exports
 from services.files.export_lines import FileFormat
 from services.letters import answers, confirmed_letters, letter_links, letter_requests
@@ -183,6 +185,12 @@ def follow_links(session: Session, lobby: Lobby) -> None:
         mail_links.find(session, row_id, keyring=lobby.keyring)
 
 
+def windows(lobby: Lobby) -> tuple[ChangeWindow, ChangeWindow]:
+    """Returns the beginning of a list of changes, and a place within it."""
+    now = lobby.clock()
+    return ChangeWindow(now), ChangeWindow(now, ChangePosition(now, UUID(int=0)))
+
+
 def know_signers(session: Session, lobby: Lobby) -> None:
     petition = petitions.public(session, PETITION)
     emails = [request.email for request in requests("anna", "bertha")]
@@ -194,17 +202,11 @@ def list_signatures(session: Session, lobby: Lobby) -> None:
     """Lists signatures and submissions with every combination of filters, and counts them."""
     petition = petitions.public(session, PETITION)
     for state in (None, SignatureState.PENDING, SignatureState.CONFIRMED):
-        for since in (None, lobby.clock()):
-            for after in (None, UUID(int=0)):
-                signature_lists.page(
-                    session,
-                    petition.id,
-                    state=state,
-                    since=since,
-                    after=after,
-                    limit=101,
-                    keyring=lobby.keyring,
-                )
+        shared: Any = {"state": state, "limit": 101, "keyring": lobby.keyring}
+        for after in (None, UUID(int=0)):
+            signature_lists.page(session, petition.id, after=after, **shared)
+        for window in windows(lobby):
+            signature_lists.changes(session, petition.id, window=window, **shared)
     desk_petitions.of_organisation(session, petition.organisation_id, now=lobby.clock())
 
 
@@ -367,11 +369,10 @@ def page(session: Session, lobby: Lobby) -> None:
     """Reads pages with every combination of filters, and counts them."""
     petition = petitions.public(session, PETITION)
     for state in (None, SignatureState.CONFIRMED):
-        for since in (None, lobby.clock()):
-            for after in (None, UUID(int=0)):
-                signature_states.page(
-                    session, petition.id, state=state, since=since, after=after, limit=101
-                )
+        for after in (None, UUID(int=0)):
+            signature_states.page(session, petition.id, state=state, after=after, limit=101)
+        for window in windows(lobby):
+            signature_states.changes(session, petition.id, state=state, window=window, limit=101)
 
 
 def page_of_partner(session: Session, lobby: Lobby) -> None:
@@ -379,16 +380,11 @@ def page_of_partner(session: Session, lobby: Lobby) -> None:
     petition = petitions.public(session, PETITION)
     partner = session.exec(select(Partner).where(Partner.slug == "partner-1")).one()
     for state in (None, SignatureState.CONFIRMED):
+        shared: Any = {"partner_id": partner.id, "state": state, "limit": 101}
         for after in (None, UUID(int=0)):
-            by_partner.page(
-                session,
-                petition.id,
-                partner_id=partner.id,
-                state=state,
-                since=None,
-                after=after,
-                limit=101,
-            )
+            by_partner.page(session, petition.id, after=after, **shared)
+        for window in windows(lobby):
+            by_partner.changes(session, petition.id, window=window, **shared)
     by_partner.count_by_partner(session, partner.organisation_id)
     for is_own in (True, False):
         by_partner.of_partner(session, partner, is_own=is_own, days=30, now=lobby.clock())

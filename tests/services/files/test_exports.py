@@ -62,9 +62,8 @@ def in_words(moment: datetime | None) -> str | None:
 def all_signatures(lobby: Lobby) -> list[tuple[Signature, Supporter]]:
     with lobby.database.read() as session:
         petition = petitions.public(session, PETITION)
-        return signature_states.page(
-            session, petition.id, state=None, since=None, after=None, limit=10_000
-        )
+        rows = signature_states.page(session, petition.id, state=None, after=None, limit=10_000)
+        return [(row.signature, row.supporter) for row in rows]
 
 
 # ---- what is in the file
@@ -226,16 +225,20 @@ def test_only_the_state_that_is_asked_for_is_in_the_file(lobby: Lobby) -> None:
     assert [row["id"] for row in csv_rows(file_of(lobby, export))] == [str(withdrawn.id)]
 
 
-def test_since_a_time_is_what_was_signed_confirmed_or_ended_then_or_later(lobby: Lobby) -> None:
+def test_since_a_time_is_what_changed_then_or_later_in_the_order_of_the_changes(
+    lobby: Lobby,
+) -> None:
     since = lobby.clock() + timedelta(hours=1)
-    earlier = [signature.id for signature, _ in all_signatures(lobby)][:3]
+    last_first = [signature.id for signature, _ in all_signatures(lobby)][2::-1]
     with lobby.database.write() as session:
-        for place, (signature_id, name) in enumerate(zip(earlier, TIMES, strict=True)):
-            value = since + timedelta(days=place)
-            setattr(session.get_one(Signature, signature_id), name, value)
+        for place, signature_id in enumerate(last_first):
+            changed_at = since + timedelta(days=place)
+            session.get_one(Signature, signature_id).changed_at = changed_at
     for is_personal in (True, False):
-        export = signatures_export(lobby, since=since, is_personal=is_personal)
-        assert [row["id"] for row in csv_rows(file_of(lobby, export))] == list(map(str, earlier))
+        for size in (1, 2, 1000):
+            export = signatures_export(lobby, since=since, is_personal=is_personal)
+            rows = csv_rows(file_of(lobby, export, size=size))
+            assert [row["id"] for row in rows] == list(map(str, last_first))
     export = signatures_export(lobby, since=since + timedelta(seconds=1))
     assert len(csv_rows(file_of(lobby, export))) == 2
     with lobby.database.read() as session:
@@ -345,8 +348,8 @@ def test_no_connection_is_held_between_two_parts(lobby: Lobby) -> None:
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_sqlite_sorts_nothing_to_find_the_next_page(lobby: Lobby) -> None:
     """SQLite would sort again for every page. PostgreSQL chooses its plan by cost."""
-    makes: list[Any] = [signatures_export, letters_export]
-    for make in makes:
+    makes: list[Any] = [(signatures_export, "changed_at,id)>(?,?)"), (letters_export, "id>?")]
+    for make, searched in makes:
         for state in (None, "pending"):
             export = make(lobby, is_personal=False, state=state, since=lobby.clock())
             with sent_statements() as sent:
@@ -362,7 +365,7 @@ def test_sqlite_sorts_nothing_to_find_the_next_page(lobby: Lobby) -> None:
                 )
                 steps = [row[3] for row in plan]
             assert not [step for step in steps if "TEMP B-TREE" in step], steps
-            assert [step for step in steps if "id>?" in step], steps
+            assert [step for step in steps if searched in step], steps
 
 
 # ---- letters

@@ -24,6 +24,7 @@ from models import (
 from models.base import new_ids_at, table_of
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
+from services.database.time_windows import ChangePosition, ChangeWindow
 from services.demonstration import invented_campaign
 from services.signatures import pending_views, signature_lists
 from services.signatures.recording import ImportOrigin, SignatureRequest
@@ -117,12 +118,16 @@ def test_a_pending_signature_shows_what_was_typed(
         "confirmed_at": None,
         "ended_at": None,
         "provenance": None,
+        "partner": None,
+        "consents": {"updates": None, "partner": None},
+        "changed_at": "2026-07-01T13:00:00Z",
     }
     assert rows_of(client, key, "state=pending") == [shown]
     clock.advance(hours=1)
     confirm(lobby, row_id)
     (confirmed,) = rows_of(client, key)
     changed = {"state": "confirmed", "confirmed_at": "2026-07-01T14:00:00Z"}
+    changed |= {"changed_at": "2026-07-01T14:00:00Z"}
     assert confirmed == shown | changed, "with the same id"
     assert rows_of(client, key, "state=pending") == []
 
@@ -163,7 +168,7 @@ def test_a_state_picks_signatures_or_what_is_pending(
         assert rows_of(client, key, f"state={state}") == []
 
 
-def test_signatures_and_what_is_pending_are_merged_by_id_page_by_page(
+def test_signatures_and_what_is_pending_are_merged_by_id_or_by_change_page_by_page(
     client: TestClient, lobby: Lobby, key: Headers, clock: Clock
 ) -> None:
     ids = []
@@ -172,13 +177,29 @@ def test_signatures_and_what_is_pending_are_merged_by_id_page_by_page(
         ids.append(submit(lobby, f"a{number}@example.org"))
     for number in (1, 2, 5):
         confirm(lobby, ids[number])
+    # Number 6 arrived in the second in which the three were confirmed.
+    by_change = [str(ids[number]) for number in (0, 3, 4, 1, 2, 5, 6)]
     for limit in (1, 2, 3, 7):
         pages = pages_of(client, key, f"limit={limit}&{SINCE}")
-        assert [row["id"] for rows in pages for row in rows] == [str(row_id) for row_id in ids]
+        assert [row["id"] for rows in pages for row in rows] == by_change
         assert all(len(rows) == limit for rows in pages[:-1])
     everything = [row for rows in pages_of(client, key, "limit=100") for row in rows]
     assert len(everything) == invented_campaign.SIGNATURES + 7
     assert [row["id"] for row in everything] == sorted(row["id"] for row in everything)
+
+
+@pytest.mark.parametrize("milliseconds", [1, 122, 123, 999, 253_402_300_799_999])
+def test_a_submission_stands_at_the_millisecond_of_its_id(milliseconds: int) -> None:
+    before, at, after = ((milliseconds + more) << 80 for more in (-1, 0, 1))
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    for own in (at, at + 5, after - 1):
+        place = ChangePosition(moment, UUID(int=own))
+        assert pending_views.last_before(place) == UUID(int=own), "itself"
+    for other in (0, before):
+        place = ChangePosition(moment, UUID(int=other))
+        assert pending_views.last_before(place) == UUID(int=at - 1), "all of the millisecond"
+    place = ChangePosition(moment + timedelta(microseconds=1), UUID(int=0))
+    assert pending_views.last_before(place) == UUID(int=after - 1)
 
 
 def test_since_a_time_is_what_was_received_then_or_later(
@@ -222,12 +243,11 @@ def test_what_is_confirmed_while_a_list_is_read_is_in_it_once(
         petition = petitions.public(session, PETITION)
         event.listen(Engine, "after_cursor_execute", confirm_meanwhile)
         try:
-            rows = signature_lists.page(
+            rows = signature_lists.changes(
                 session,
                 petition.id,
                 state=state,
-                since=LATER,
-                after=None,
+                window=ChangeWindow(LATER),
                 limit=10,
                 keyring=lobby.keyring,
             )
@@ -374,8 +394,10 @@ def test_pending_signatures_are_found_by_their_index(lobby: Lobby, after: Any) -
         for statement in statements:
             plan = plan_of(session, statement)
             assert "ix_submission_petition_id_id" in plan, plan
-            assert "TEMP B-TREE" not in plan, plan
-            assert "Sort" not in plan, plan
+            sorts = plan.count("TEMP B-TREE") + plan.count("Sort Key")
+            assert sorts == plan.count("ix_consent_supporter_id"), (
+                f"only a person's answers: {plan}"
+            )
 
 
 def test_rows_from_before_are_looked_for_by_their_index(lobby: Lobby) -> None:
@@ -386,7 +408,6 @@ def test_rows_from_before_are_looked_for_by_their_index(lobby: Lobby) -> None:
             session,
             petition_id,
             state=SignatureState.PENDING,
-            since=None,
             after=None,
             limit=51,
             keyring=lobby.keyring,
