@@ -28,7 +28,8 @@ def of_campaign(
     """Describes the export of a campaign's letters, with or without personal data.
 
     `state` limits it to letters in one state, `since` to letters that were written, confirmed, sent
-    or bounced then or later. `has_words` adds subject and body; both are personal data, so that
+    or bounced then or later, or whose writer has answered since whether they want news, if the
+    export shows it. `has_words` adds subject and body; both are personal data, so that
     `has_words` without `is_personal` is Invalid.
     """
     if has_words and not is_personal:
@@ -38,7 +39,10 @@ def of_campaign(
     if state is not None:
         conditions.append(_letter.c.state == state)
     if since is not None:
-        conditions.append(sa.or_(*(_letter.c[name] >= since for name in _TIMES)))
+        changes = [_letter.c[name] >= since for name in _TIMES]
+        if is_personal:
+            changes.append(supporters.has_answered_since(since))
+        conditions.append(sa.or_(*changes))
     tables = _letter.join(_member, _member.c.id == _letter.c.member_id).outerjoin(
         _constituency, _constituency.c.code == _letter.c.constituency_code
     )

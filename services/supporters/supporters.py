@@ -349,6 +349,17 @@ def may_be_sent_updates() -> sa.ColumnElement[bool | None]:
     return sa.case((is_off, sa.false()), else_=latest.scalar_subquery())
 
 
+def has_answered_since(moment: datetime) -> sa.ColumnElement[bool]:
+    """SQL for supporters: can `may_be_sent_updates` have changed then or later?"""
+    answered = sa.exists().where(
+        _consent.c.supporter_id == _supporter.c.id,
+        _consent.c.kind == wordings.UPDATES,
+        _consent.c.effective_at >= moment,
+    )
+    # `changed_at` is also when emails were turned on again.
+    return sa.or_(answered, _supporter.c.mail_off_at >= moment, _supporter.c.changed_at >= moment)
+
+
 def forget_letter(session: Session, letter_id: UUID) -> None:
     """Unlink the answers that came with a letter that is being replaced; they stay in force."""
     session.connection().execute(

@@ -24,6 +24,7 @@ from services.signatures.recording import ImportOrigin, SignatureRequest
 from tests.support.action_network import READS, V2, person, token_for
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, START, Clock
 from tests.support.database.query_plans import pretend_to_be_large, sent_statements
+from tests.support.exports import csv_rows, file_of, letters_export
 from tests.support.keys import Headers, key_for
 from tests.support.mail import write_letter
 from tests.support.outside.webhook_receiver import deliveries_held
@@ -353,6 +354,21 @@ def test_confirming_new_people_reads_no_answers_unless_somebody_is_told(
     many = statements(*(f"p{number}@example.org" for number in range(40)))
     assert reads(one) == reads(many) == 1
     assert len(one) == len(many) == len(alone) + 2, "the answers, and their deliveries"
+
+
+def test_letters_of_somebody_who_answers_otherwise_are_in_the_file_again(
+    lobby: Lobby, clock: Clock
+) -> None:
+    letter = write_letter(lobby, email=EMAIL, updates=True)
+    clock.advance(days=1)
+    for wants_mail in (False, True):
+        with lobby.database.write() as session:
+            preferences.change(session, letter.supporter_id, mail=wants_mail, now=lobby.clock())
+        (row,) = csv_rows(file_of(lobby, letters_export(lobby, since=lobby.clock())))
+        assert (row["id"], row["updates"]) == (str(letter.id), "yes" if wants_mail else "no")
+        plain = letters_export(lobby, since=lobby.clock(), is_personal=False)
+        assert csv_rows(file_of(lobby, plain)) == [], "without personal data it looks as before"
+        clock.advance(days=1)
 
 
 # ---- partners
