@@ -78,6 +78,7 @@ drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, mi
 	@$(BIN)/python -m drills.answer_times
 	@$(BIN)/python -m drills.broken_setups
 	@$(BIN)/python -m drills.slow_clients
+	@$(BIN)/python -m drills.consents
 	@$(BIN)/python -m drills.pages
 	@$(BIN)/python -m drills.recount_sums
 
