@@ -6,7 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
-from api.action_network.bodies import Body, Json
+from api.action_network import tag_names
+from api.action_network.bodies import Body
 from api.action_network.dependencies import Owner, PeopleReader, may_read_people
 from api.action_network.filters import Filter, PeopleFilter, TimeFilter
 from api.action_network.idempotency import Once
@@ -19,8 +20,9 @@ from api.action_network.schemas.person import (
     person_in,
     split_name,
 )
-from api.action_network.schemas.reading import parsed, renamed, texts_in
+from api.action_network.schemas.reading import parsed, renamed
 from api.action_network.schemas.signature import signature_answer
+from api.action_network.tag_names import TagNames
 from api.action_network.tags import taggings_answer
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
 from models import Keyring
@@ -76,8 +78,10 @@ def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) 
     details = _details(person, lobby, "person.")
     email = texts.email_address(person.email, f"person.{_EMAILS}")
 
+    with lobby.database.read() as reading:
+        names = tag_names.read(reading, body, organisation_id=owner)
+
     def add(session: Session) -> HalAnswer:
-        added, removed = _tags(session, body, owner)
         person_id = introductions.introduce(
             session,
             organisation_id=owner,
@@ -86,7 +90,7 @@ def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) 
             keyring=lobby.keyring,
             now=now,
         )
-        _tag(session, person_id, added, removed, now=now)
+        _tag(session, person_id, names, now=now)
         places = Places(lobby, owner)
         if may_read_people(caller):
             view = supporter_pages.get(session, person_id, organisation_id=owner)
@@ -94,7 +98,7 @@ def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) 
         index = EmailAddress.of(owner, email, lobby.keyring).index
         return HalAnswer(introduced_answer(places, index, person, when(now)))
 
-    return once.hal(add)
+    return names.mark(once.hal(add))
 
 
 @router.get("/people/{person_id}")
@@ -114,7 +118,7 @@ def change_person(
     caller: PeopleReader,
     session: WriteSession,
     now: Now,
-) -> HalAnswer:
+) -> Response:
     """Changes name, postcode or language, or that they want no news, but not the email address."""
     places, view = _person(session, lobby, caller, person_id)
     wrapped = body.get("person")
@@ -130,11 +134,11 @@ def change_person(
             "family_name": family if person.family_name is None else person.family_name,
         }
     )
-    added, removed = _tags(session, body, caller.organisation_id)
+    names = tag_names.read(session, body, organisation_id=caller.organisation_id)
     introductions.change(session, supporter.id, _details(whole, lobby, ""), now=now)
-    _tag(session, supporter.id, added, removed, now=now)
+    _tag(session, supporter.id, names, now=now)
     view = supporter_pages.get(session, supporter.id, organisation_id=caller.organisation_id)
-    return HalAnswer(person_answer(places, view))
+    return names.mark(HalAnswer(person_answer(places, view)))
 
 
 @router.get("/people/{person_id}/signatures")
@@ -248,20 +252,9 @@ def _postcode_and_seat(person: PersonIn, lobby: Lobby) -> tuple[str | None, str 
     return postcode, constituency_at(country, postcode, lobby.postcodes.lookup)
 
 
-def _tags(session: Session, body: Json, owner: UUID) -> tuple[list[UUID], list[UUID]]:
-    """Returns the ids of the tags to add, and of those to remove."""
-    added, removed = (
-        tags.named(session, texts_in(body.get(field), field), organisation_id=owner, field=field)
-        for field in ("add_tags", "remove_tags")
-    )
-    return added, removed
-
-
-def _tag(
-    session: Session, person_id: UUID, added: list[UUID], removed: list[UUID], *, now: datetime
-) -> None:
-    if added:
-        tags.add_taggings(session, added, person_id, now=now)
-    for tag_id in removed:
+def _tag(session: Session, person_id: UUID, names: TagNames, *, now: datetime) -> None:
+    if names.added:
+        tags.add_taggings(session, names.added, person_id, now=now)
+    for tag_id in names.removed:
         for tagging in tags.taggings_page(session, _ONE, tag_id=tag_id, supporter_id=person_id):
             tags.remove_tagging(session, tagging, now=now)

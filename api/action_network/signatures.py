@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
+from api.action_network import tag_names
 from api.action_network.bodies import Body, Json
 from api.action_network.dependencies import Anyone, SignaturesReader, may_read_people
 from api.action_network.errors import ANY_SITE
@@ -15,7 +16,7 @@ from api.action_network.idempotency import Once
 from api.action_network.paging import HalAnswer, ThePage
 from api.action_network.places import Places, Veil, id_behind, id_in, when
 from api.action_network.schemas.person import person_in
-from api.action_network.schemas.reading import Part, link_in, parsed, texts_in
+from api.action_network.schemas.reading import Part, link_in, parsed
 from api.action_network.schemas.signature import (
     SignatureIds,
     linked_signature,
@@ -23,6 +24,7 @@ from api.action_network.schemas.signature import (
     signature_answer,
     signed_answer,
 )
+from api.action_network.tag_names import TagNames
 from api.answers import signature_intake
 from api.answers.state import state_of
 from api.http import idempotency
@@ -64,7 +66,7 @@ class _SignatureRequest:
     petition_id: UUID
     slug: str
     body: NewSignature
-    tag_ids: list[UUID]
+    tags: TagNames
 
 
 @router.post("/petitions/{petition_id}/signatures")
@@ -84,7 +86,8 @@ async def sign(
         return idempotency.response(answer, headers=ANY_SITE)
     checked = await run_in_threadpool(_checked, lobby, caller, row_id, body)
     submission_id = await _submitted(request, checked, caller, once)
-    return await run_in_threadpool(_answer, lobby, caller, checked, submission_id, once)
+    response = await run_in_threadpool(_answer, lobby, caller, checked, submission_id, once)
+    return checked.tags.mark(response)
 
 
 @router.options("/petitions/{petition_id}/signatures")
@@ -210,7 +213,7 @@ async def _submitted(
     signature = replace(
         checked.body.as_request(checked.slug, caller.partner_id, sender_index=sender),
         # A key that may know signers puts its tags on them at once.
-        tag_ids=() if caller.may_know_signers else tuple(checked.tag_ids),
+        tag_ids=() if caller.may_know_signers else checked.tags.added,
     )
     if (attempt := once.attempt) is not None:
         keyed = KeyedRequest(attempt, _only_id)
@@ -231,17 +234,15 @@ def _only_id(outcome: Outcome) -> StoredAnswer:
 
 def _checked(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _SignatureRequest:
     """Checks the whole request, so that an error is raised before anything is written."""
-    organisation_id = caller.organisation_id
     with lobby.database.read() as session:
         own = _own(session, caller, petition_id)
         _require_no_draft(own)
-        names = texts_in(body.get("add_tags"), "add_tags")
-        tag_ids = tags.named(session, names, organisation_id=organisation_id, field="add_tags")
+        names = tag_names.read(session, body, organisation_id=caller.organisation_id)
         if "person" not in body and link_in(body, PERSON) is not None:
             signature = _by_linked_person(session, lobby, caller, body)
         else:
             signature = new_signature(person_in(body), body)
-    return _SignatureRequest(own.petition.id, own.petition.slug, signature, tag_ids)
+    return _SignatureRequest(own.petition.id, own.petition.slug, signature, names)
 
 
 def _require_no_draft(own: OwnPetition) -> None:
@@ -326,8 +327,8 @@ def _introduced(
         keyring=lobby.keyring,
         now=now,
     )
-    if checked.tag_ids:
-        tags.add_taggings(session, checked.tag_ids, supporter_id, now=now)
+    if checked.tags.added:
+        tags.add_taggings(session, checked.tags.added, supporter_id, now=now)
     return signature_pages.posted(
         session,
         submission_id,

@@ -1,6 +1,7 @@
 """Tags of an organisation, and taggings, which put a tag on a supporter at most once."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +20,14 @@ from services.supporters import supporters
 _tag = table_of(Tag)
 _tagging = table_of(Tagging)
 _supporter = table_of(Supporter)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTags:
+    """The ids of the tags that were named, and the names that no tag has."""
+
+    ids: tuple[UUID, ...]
+    unknown: tuple[str, ...]
 
 
 def create(session: Session, *, organisation_id: UUID, name: str, now: datetime) -> Tag:
@@ -59,27 +68,30 @@ def own(session: Session, tag_id: UUID, *, organisation_id: UUID) -> Tag:
     return tag
 
 
-def named(
-    session: Session, names: Sequence[str], *, organisation_id: UUID, field: str
-) -> list[UUID]:
-    """Returns the ids of an organisation's tags by their names.
+def named(session: Session, names: Sequence[str], *, organisation_id: UUID) -> NamedTags:
+    """Returns an organisation's tags by their names, and the names that no tag has.
 
-    Raises Invalid, naming `field` and the tags, if some do not exist: they are not created here, so
-    that a typing error adds no tag.
+    No tag is created here, so that a typing error adds none.
     """
-    names = [texts.line(name, field, longest=LONGEST_NAME) for name in names]
-    if not names:
-        return []
+    wanted = {name: _tidy(name) for name in names if name.strip()}
+    if not wanted:
+        return NamedTags((), ())
+    tidied = {name for name in wanted.values() if name}
     statement = sa.select(_tag.c.name, _tag.c.id).where(
-        _tag.c.organisation_id == organisation_id, _tag.c.name.in_(names)
+        _tag.c.organisation_id == organisation_id, _tag.c.name.in_(tidied)
     )
     ids = {row.name: row.id for row in session.connection().execute(statement)}
-    missing = [name for name in names if name not in ids]
-    if missing:
-        listed = ", ".join(f"'{name}'" for name in missing)
-        message = f"There is no tag {listed}. Make it with POST /tags first."
-        raise Invalid.field(field, "tag_unknown", message)
-    return list(ids.values())
+    return NamedTags(
+        tuple(ids.values()), tuple(name for name, tidy in wanted.items() if tidy not in ids)
+    )
+
+
+def _tidy(name: str) -> str | None:
+    """Returns a name as `create` stores it, or None if no tag can have it."""
+    try:
+        return texts.line(name, "name", longest=LONGEST_NAME)
+    except Invalid:
+        return None
 
 
 def add_taggings(

@@ -541,15 +541,6 @@ def test_an_oversized_body_is_refused(client: TestClient, reader: Headers, signa
     assert_error(client.post(signatures, json=body), 413, "200,000 bytes")
 
 
-def test_a_tag_that_does_not_exist_is_named_and_nothing_is_written(
-    client: TestClient, reader: Headers, signatures: str, lobby: Lobby
-) -> None:
-    before = rows(lobby)
-    body = {"person": person(), "add_tags": ["volunteer"]}
-    assert_error(client.post(signatures, headers=reader, json=body), 400, "add_tags", "'volunteer'")
-    assert rows(lobby) == before
-
-
 def test_another_organisations_petition_is_not_there(
     client: TestClient, lobby: Lobby, signatures: str
 ) -> None:
