@@ -22,6 +22,9 @@ from services.common import texts
 
 router = APIRouter()
 CAMPAIGN = "central_lobby:campaign"
+UNSAID_TARGET = "the UK Government"
+"""Whom an open petition asks if its client does not say: n8n can send a title alone."""
+
 NAMES = {"addressed_to": "target"}
 
 
@@ -95,10 +98,11 @@ def create_petition(
 ) -> Response:
     """Adds a petition, with a slug made from its title. Needs `campaigns:write` too.
 
-    It is a draft, unless `action_network:hidden` is false.
+    It can be signed at once, unless `action_network:hidden` is true.
     """
     new, owner = parsed(NewPetitionIn, body), caller.organisation_id
-    values = {"addressed_to": "", "state": PetitionState.DRAFT} | new.values(PetitionState.DRAFT)
+    target = "" if new.hidden else UNSAID_TARGET
+    values = {"addressed_to": target, "state": PetitionState.OPEN} | new.values(PetitionState.OPEN)
 
     def create(session: Session) -> HalAnswer:
         campaign = campaigns.of_new_petition(

@@ -76,7 +76,7 @@ def refused(client: TestClient, token: Headers, **parts: Any) -> httpx2.Response
 # ---- new petitions
 
 
-def test_a_petition_is_made_as_a_draft_with_the_slug_of_its_title(
+def test_a_petition_is_made_with_the_slug_of_its_title_and_can_be_signed_at_once(
     client: TestClient, writer: Headers, lobby: Lobby
 ) -> None:
     petition = make(client, writer)
@@ -84,25 +84,33 @@ def test_a_petition_is_made_as_a_draft_with_the_slug_of_its_title(
     assert petition["description"] == "It is the last one."
     assert petition["target"] == [{"name": "Edinburgh City Council"}]
     assert petition["central_lobby:slug"] == "save-the-leith-library"
-    assert (petition["central_lobby:state"], petition[HIDDEN]) == ("draft", True)
+    assert (petition["central_lobby:state"], petition[HIDDEN]) == ("open", False)
     assert petition["browser_url"] == "http://testserver/petitions/save-the-leith-library"
     assert petition["total_signatures"] == 0
     assert client.get(f"{PETITIONS}/{id_of(petition)}", headers=writer).json() == petition
     listed = client.get(PETITIONS, headers=writer).json()["_embedded"]["osdi:petitions"]
     assert listed[-1] == petition
-    assert client.get("/petitions/save-the-leith-library").status_code == 404
+    assert client.get("/petitions/save-the-leith-library").status_code == 200
+    path = f"{PETITIONS}/{id_of(petition)}/signatures"
+    for token in (writer, token_for(lobby, partner="mine"), {}):
+        assert client.post(path, headers=token, json={"person": person()}).status_code == 200
     with lobby.database.read() as session:
         made = session.exec(select(Petition).where(Petition.slug == petition["central_lobby:slug"]))
         assert session.get_one(Campaign, made.one().campaign_id).slug == CAMPAIGN
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_a_title_is_all_that_a_draft_needs(client: TestClient, writer: Headers) -> None:
-    answer = client.post(PETITIONS, headers=writer, json={"title": "Save it"})
-    assert answer.status_code == 200
-    assert (answer.json()["description"], answer.json()["target"]) == ("", [])
-    answer = client.post(PETITIONS, headers=writer, data={"title": "Save it", "target": "Them"})
-    assert answer.json()["target"] == [{"name": "Them"}]
+def test_a_title_is_all_that_a_petition_needs(client: TestClient, writer: Headers) -> None:
+    answer = client.post(PETITIONS, headers=writer, json={"title": "Save it"}).json()
+    assert (answer["description"], answer["central_lobby:state"]) == ("", "open")
+    assert answer["target"] == [{"name": "the UK Government"}]
+    path = f"{PETITIONS}/{id_of(answer)}/signatures"
+    assert client.post(path, headers=writer, json={"person": person()}).status_code == 200
+    draft = {"title": "Save it", HIDDEN: True}
+    answer = client.post(PETITIONS, headers=writer, json=draft).json()
+    assert (answer["target"], answer["central_lobby:state"]) == ([], "draft")
+    form = client.post(PETITIONS, headers=writer, data={"title": "Save it", "target": "Them"})
+    assert form.json()["target"] == [{"name": "Them"}]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -135,7 +143,7 @@ def test_a_text_of_the_petition_is_taken_where_there_is_no_description(
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_the_same_sent_again_makes_another_draft(client: TestClient, writer: Headers) -> None:
+def test_the_same_sent_again_makes_another_petition(client: TestClient, writer: Headers) -> None:
     first, second = (make(client, writer, identifiers=["other:1"]) for _ in range(2))
     assert id_of(first) != id_of(second)
     assert second["central_lobby:slug"] == "save-the-leith-library-2"
@@ -148,7 +156,7 @@ def test_the_same_sent_again_makes_another_draft(client: TestClient, writer: Hea
 def test_a_draft_takes_signatures_once_it_is_opened(
     client: TestClient, writer: Headers, lobby: Lobby
 ) -> None:
-    path = f"{PETITIONS}/{id_of(make(client, writer))}"
+    path = f"{PETITIONS}/{id_of(make(client, writer, **{HIDDEN: True}))}"
     body = {"person": person()}
     assert_error(client.post(f"{path}/signatures", headers=writer, json=body), 409, "draft")
     assert_error(client.post(f"{path}/signatures", json=body), 404)
@@ -163,20 +171,13 @@ def test_a_draft_takes_signatures_once_it_is_opened(
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_a_petition_may_open_at_once(client: TestClient, writer: Headers) -> None:
-    assert make(client, writer, **{HIDDEN: False})["central_lobby:state"] == "open"
-    path = f"{PETITIONS}/{id_of(make(client, writer, **{HIDDEN: False}))}/signatures"
-    assert client.post(path, headers=writer, json={"person": person()}).status_code == 200
-
-
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_a_petition_that_is_addressed_to_nobody_cannot_open(
+def test_a_draft_that_is_addressed_to_nobody_cannot_open(
     client: TestClient, writer: Headers, lobby: Lobby
 ) -> None:
     before = count(lobby)
-    assert_error(refused(client, writer, target=[], **{HIDDEN: False}), 400, "target: ")
+    assert_error(refused(client, writer, target=[{"name": " "}]), 400, "target: ")
     assert count(lobby) == before
-    path = f"{PETITIONS}/{id_of(make(client, writer, target=None))}"
+    path = f"{PETITIONS}/{id_of(make(client, writer, target=None, **{HIDDEN: True}))}"
     assert_error(client.put(path, headers=writer, json={HIDDEN: False}), 400, "target: ")
     changed = client.patch(
         "/v1/petitions/save-the-leith-library",
@@ -250,7 +251,7 @@ def test_many_of_one_title_at_once_have_slugs_of_their_own(
 
 def test_a_partner_sees_no_drafts(client: TestClient, writer: Headers, lobby: Lobby) -> None:
     partner = token_for(lobby, partner="mine")
-    draft = f"{PETITIONS}/{id_of(make(client, writer))}"
+    draft = f"{PETITIONS}/{id_of(make(client, writer, **{HIDDEN: True}))}"
 
     def seen(name: str) -> list[Json]:
         answer = client.get(f"{V2}/{name}", headers=partner)
