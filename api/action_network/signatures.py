@@ -7,19 +7,18 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
-from api.action_network import tag_names
+from api.action_network import signers, tag_names
 from api.action_network.bodies import Body, Json
-from api.action_network.dependencies import Anyone, SignaturesReader, may_read_people
+from api.action_network.dependencies import Anyone, SignaturesReader
 from api.action_network.errors import ANY_SITE
 from api.action_network.filters import TimeFilter
 from api.action_network.idempotency import Once
 from api.action_network.paging import HalAnswer, ThePage
-from api.action_network.places import Places, Veil, id_behind, id_in, when
+from api.action_network.places import Places, Veil, id_in, when
 from api.action_network.schemas.person import person_in
-from api.action_network.schemas.reading import Part, link_in, parsed
+from api.action_network.schemas.reading import Part, parsed
 from api.action_network.schemas.signature import (
     SignatureIds,
-    linked_signature,
     new_signature,
     signature_answer,
     signed_answer,
@@ -31,25 +30,21 @@ from api.http import idempotency
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
 from api.schemas.signature import Comment, NewSignature
 from models import PetitionState
-from models.constituency import OVERSEAS
 from services.assembly import Lobby
 from services.campaigns import own_pages
 from services.campaigns.own_pages import OwnPetition
-from services.common.countries import ABROAD, HOME
-from services.consents import introductions
-from services.consents.introductions import PersonDetails
-from services.errors import Conflict, Forbidden, Invalid, NotFound
+from services.errors import Conflict, NotFound
 from services.keys.api_keys import Caller
 from services.signatures import signature_pages
 from services.signatures.entries import Outcome
-from services.signatures.recording import constituency_at
+from services.signatures.recording import constituency_of
 from services.signatures.signature_pages import SignatureFilter, SignatureView
-from services.supporters import supporter_pages, tags
-from services.supporters.supporters import EmailAddress
+from services.supporters import introductions, tags
+from services.supporters.introductions import PersonDetails
+from services.supporters.supporters import EmailAddress, SupporterDetails
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 
 router = APIRouter()
-PERSON = "osdi:person"
 _EMPTY = StoredAnswer(200, b"{}")
 
 
@@ -238,10 +233,7 @@ def _checked(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Si
         own = _own(session, caller, petition_id)
         _require_no_draft(own)
         names = tag_names.read(session, body, organisation_id=caller.organisation_id)
-        if "person" not in body and link_in(body, PERSON) is not None:
-            signature = _by_linked_person(session, lobby, caller, body)
-        else:
-            signature = new_signature(person_in(body), body)
+        signature = signers.signature_in(session, lobby, caller, body)
     return _SignatureRequest(own.petition.id, own.petition.slug, signature, names)
 
 
@@ -250,37 +242,6 @@ def _require_no_draft(own: OwnPetition) -> None:
     if own.petition.state is PetitionState.DRAFT:
         message = "This petition is a draft: it takes no signatures before it is opened."
         raise Conflict("petition_draft", message)
-
-
-def _by_linked_person(session: Session, lobby: Lobby, caller: Caller, body: Json) -> NewSignature:
-    """Makes a signature with the stored name and postcode of a person.
-
-    It needs a key that may read people: the answer shows who was in the database before.
-    """
-    if not may_read_people(caller):
-        message = (
-            "To sign for a person by a link, a key needs signatures:read, and to be the "
-            "organisation's own and for all its petitions. Tell of the person in the same call "
-            "instead."
-        )
-        raise Forbidden("scope_missing", message)
-    places = Places(lobby, caller.organisation_id)
-    field = f"_links.{PERSON}.href"
-    own_id = places.show(Veil.PERSON, id_behind(link_in(body, PERSON), field))
-    view = supporter_pages.find(session, own_id, organisation_id=caller.organisation_id)
-    supporter = view.supporter
-    if supporter.name is None or supporter.postcode is None:
-        message = "We have no name and postcode of this person. Tell of them in the same call."
-        raise Invalid.field(field, "person_incomplete", message)
-    return linked_signature(
-        body,
-        name=supporter.name.text,
-        email=supporter.email.text,
-        postcode=supporter.postcode.text,
-        # The service does not store the country of supporters.
-        country=ABROAD if supporter.constituency_code == OVERSEAS else HOME,
-        locale=supporter.locale,
-    )
 
 
 def _answer(
@@ -318,12 +279,13 @@ def _introduced(
     Their answer about news is not taken: it takes effect when they confirm.
     """
     body, now = checked.body, lobby.clock()
-    code = constituency_at(body.country, body.postcode, lobby.postcodes.lookup)
+    code = constituency_of(body.as_request(checked.slug), lobby.postcodes.lookup)
+    details = SupporterDetails(body.name, body.postcode, code, body.locale)
     supporter_id = introductions.introduce(
         session,
         organisation_id=caller.organisation_id,
         email=body.email,
-        details=PersonDetails(body.name, body.postcode, code, body.locale),
+        details=PersonDetails.of(details),
         keyring=lobby.keyring,
         now=now,
     )

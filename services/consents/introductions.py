@@ -13,6 +13,7 @@ from sqlmodel import Session
 from models import Keyring, Private, Supporter
 from services.consents.following import followed
 from services.supporters import supporters
+from services.supporters.supporters import SupporterDetails
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,17 @@ class PersonDetails:
     constituency_code: str | None = None
     locale: str | None = None
     wants_no_updates: bool = False
+
+    @classmethod
+    def of(cls, known: SupporterDetails) -> "PersonDetails":
+        """Takes over what the details of a signature say of its signer."""
+        has_place = known.has_place
+        return cls(
+            known.name or None,
+            known.postcode if has_place else None,
+            known.constituency_code if has_place else None,
+            known.locale,
+        )
 
 
 def introduce(

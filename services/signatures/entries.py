@@ -72,6 +72,7 @@ def _require_past(signed_at: datetime, now: datetime) -> None:
 class SignatureRequest:
     """A request to sign a petition; its texts are checked already (`services.common.texts`).
 
+    Name and postcode are empty if a client of another API gave none.
     `updates` is the answer to the question about news, `partner_contact` that to the partner's
     question; None if it was not asked. The partner is known by the sender's API key (`partner_id`)
     or named by its slug (`partner`). `sender_index` is the keyed hash of the network or API key it

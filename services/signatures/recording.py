@@ -88,10 +88,12 @@ def record(
 
 
 def constituency_of(request: SignatureRequest, postcodes: Lookup) -> str:
-    """Returns a constituency's code, 'unknown' or 'overseas'.
+    """Returns a constituency's code, 'unknown' (also without a postcode) or 'overseas'.
 
     Raises Invalid for a malformed postcode.
     """
+    if request.country == HOME and not request.postcode:
+        return UNKNOWN
     return constituency_at(request.country, request.postcode, postcodes)
 
 

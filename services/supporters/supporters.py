@@ -1,6 +1,7 @@
 """Supporters, known to an organisation by email address, and their answers about news."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from sqlmodel import Session
 
 from models import Consent, Keyring, Private, Supporter, Wording
 from models.base import RowId, new_ids, table_of
+from models.constituency import UNKNOWN
 from services.common import texts
 from services.database import bulk
 from services.database.bulk import BulkLookup
@@ -63,12 +65,20 @@ _BY_ADDRESS = BulkLookup(
 
 @dataclass(frozen=True, slots=True)
 class SupporterDetails:
-    """What is known of a supporter beside the address: from a confirmation, or from an import."""
+    """What is known of a supporter beside the address: from a confirmation, or from an import.
+
+    `name` is empty if it is not known.
+    """
 
     name: str
     postcode: str
     constituency_code: str
     locale: str
+
+    @property
+    def has_place(self) -> bool:
+        """Returns whether it says where they live. Somebody abroad may have no postcode."""
+        return self.postcode != "" or self.constituency_code != UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +176,20 @@ def _insert(
 
 
 def _detail_columns(addresses: Sequence[EmailAddress]) -> dict[str, list[Any]]:
-    """Returns the imported details as lists by column name."""
-    pairs = [(address.organisation_id, address.details) for address in addresses]
+    """Returns the details as lists by column name, with None for what is not known."""
+    rows = [_detail_row(address.organisation_id, address.details) for address in addresses]
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+def _detail_row(owner: UUID, details: SupporterDetails | None) -> dict[str, Any]:
+    if details is None:
+        return {"name": None, "postcode": None, "constituency_code": None, "locale": "en"}
+    has_place = details.has_place
     return {
-        "name": [Private(owner, details.name) if details else None for owner, details in pairs],
-        "postcode": [
-            Private(owner, details.postcode) if details else None for owner, details in pairs
-        ],
-        "constituency_code": [
-            details.constituency_code if details else None for _, details in pairs
-        ],
-        "locale": [details.locale if details else "en" for _, details in pairs],
+        "name": Private(owner, details.name) if details.name else None,
+        "postcode": Private(owner, details.postcode) if has_place else None,
+        "constituency_code": details.constituency_code if has_place else None,
+        "locale": details.locale,
     }
 
 
@@ -195,14 +208,28 @@ def fill_in_unknown(session: Session, people: Mapping[str, EmailAddress]) -> Non
 
 
 def set_details(session: Session, people: Mapping[str, EmailAddress]) -> None:
-    """Save the details that supporters confirmed, by supporter id, in the order of the ids."""
+    """Save the details that supporters confirmed, by supporter id, in the order of the ids.
+
+    A name or a place that somebody did not give stays as it is.
+    """
     ids = sorted(people)
     if not ids:
         return
     # PostgreSQL would lock the rows of the update in the order of its plan.
-    lock(session, [UUID(supporter_id) for supporter_id in ids])
-    columns = _detail_columns([people[supporter_id] for supporter_id in ids])
-    bulk.update_columns(session, _supporter, ids, columns, {})
+    list(_LOCKED.rows(session, ids=[UUID(supporter_id) for supporter_id in ids]))
+    alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for supporter_id in ids:
+        alike[_missing(people[supporter_id].details)].append(supporter_id)
+    for missing, some_ids in alike.items():
+        columns = _detail_columns([people[supporter_id] for supporter_id in some_ids])
+        given = {name: values for name, values in columns.items() if name not in missing}
+        bulk.update_columns(session, _supporter, some_ids, given, {})
+
+
+def _missing(details: SupporterDetails | None) -> tuple[str, ...]:
+    """Returns the columns that somebody's details say nothing about."""
+    name = () if details and details.name else ("name",)
+    return name if details and details.has_place else (*name, "postcode", "constituency_code")
 
 
 def get(session: Session, supporter_id: UUID) -> Supporter:

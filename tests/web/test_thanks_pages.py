@@ -268,7 +268,7 @@ def lose(session: Session, campaign: Campaign) -> None:
     ("code", "change", "words"),
     [
         (OVERSEAS, None, "You don’t have an MP because you live outside the UK."),
-        (UNKNOWN, None, "We couldn’t find your constituency from your postcode."),
+        (UNKNOWN, None, "We don’t know your constituency."),
         ("E14001409", None, "There’s no MP for Norwich South at the moment."),
         (EDINBURGH, end_motion, "MPs can’t sign it any more"),
         (EDINBURGH, drop_address, "We don’t have an email address for Morag Ferncastle."),

@@ -56,8 +56,9 @@ def find(
     """Returns the signer, or the redirect for everybody else.
 
     A stranger, somebody whose signature has ended, and somebody whose seat is unknown are sent to
-    the page that shows no person; somebody who has written already to the letter. Raises Gone or
-    Invalid for a token that is no good.
+    the page that shows no person; somebody who has written already to the letter, and somebody who
+    signed without a name to the form for everybody. Raises Gone or Invalid for a token that is no
+    good.
     """
     signature_id = lobby.tokens.read(Purpose.THANKS, token)
     to_thanks = see_other(f"/thanks/{token}")
@@ -67,6 +68,9 @@ def find(
     if not proofs.can_prove(signature):
         return to_thanks
     campaign = campaigns.get(session, petitions.get(session, signature.petition_id).campaign_id)
+    if not signature.name.text:
+        # A letter needs a name, which the form for everybody asks for.
+        return see_other(f"/campaigns/{campaign.slug}/letter")
     code = signature.constituency_code
     try:
         situation = situations.of_seat(session, campaign, code, keyring=lobby.keyring, now=now)

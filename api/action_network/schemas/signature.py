@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from api.action_network.places import Places, Veil, identifiers, when
 from api.action_network.schemas.person import PersonIn
@@ -12,8 +12,10 @@ from api.action_network.schemas.reading import renamed
 from api.http import errors
 from api.schemas.fields import rule
 from api.schemas.signature import NewSignature
-from services.common import countries
+from services.common import countries, texts
+from services.common.countries import HOME
 from services.errors import Invalid
+from services.postcodes import directory
 from services.signatures.signature_pages import SignatureView
 
 Json = dict[str, Any]
@@ -27,13 +29,29 @@ _NAMES = {
 }
 
 
-class _WrittenSignature(NewSignature):
+def _name(text: str) -> str:
+    return texts.person_name(text) if text else ""
+
+
+class _Signature(NewSignature):
+    """A signature by somebody who may have given no name and no postcode."""
+
+    name: Annotated[str, rule(_name)]
+
+    @model_validator(mode="after")
+    def _postcode_is_of_the_uk(self) -> "_Signature":
+        if self.country == HOME and self.postcode:
+            self.postcode = directory.normalise(self.postcode)
+        return self
+
+
+class _WrittenSignature(_Signature):
     """A signature whose country is given as in an address book: also by name, or not at all."""
 
     country: Annotated[str, rule(countries.code_of_written)]
 
 
-class _StoredSignature(NewSignature):
+class _StoredSignature(_Signature):
     """A signature of a stored supporter, whose country the service itself gives."""
 
     country: str
