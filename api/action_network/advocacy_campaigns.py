@@ -28,7 +28,12 @@ def read_campaigns(
         session, owner, page.rows, viewer=caller.viewer, bounds=query.bounds
     )
     return page.answer(
-        request, places, "advocacy_campaigns", rows, lambda row: campaign_answer(places, row)
+        request,
+        places,
+        "advocacy_campaigns",
+        rows,
+        lambda row: campaign_answer(places, row),
+        total=query.total(lambda: own_pages.total_campaigns(session, owner, viewer=caller.viewer)),
     )
 
 

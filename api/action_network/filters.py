@@ -1,7 +1,7 @@
 """The query `filter`: the part of OData that clients of Action Network use."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -17,6 +17,15 @@ _STAMPS = {"created_date": TimeField.CREATED, "modified_date": TimeField.MODIFIE
 _TIMES = ("gt", "ge", "lt", "le")
 _ADDRESS = ("email_address", "email")  # pyactionnetwork uses the second name
 LONGEST = 500
+NOT_GIVEN = "None"
+"""Clients in Python send it for what their caller leaves out."""
+
+Total = Callable[[], int | None]
+"""Counts a list; None if that would take long."""
+
+
+def _not_counted() -> None:
+    """Counts nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,13 @@ class Filter:
 
     bounds: tuple[TimeBound, ...] = ()
     email: str | None = None
+
+    def total(self, of_all: Total) -> Total:
+        """Returns what counts a list: nothing does with a condition, since no index has its rows.
+
+        The page that turns out to be the last one has its total all the same.
+        """
+        return _not_counted if self.bounds or self.email is not None else of_all
 
 
 def _by_time(filter: str = "") -> Filter:  # noqa: A002 - the parameter's name
@@ -45,6 +61,7 @@ PeopleFilter = Annotated[Filter, Depends(_by_time_or_address)]
 def _read(text: str) -> Filter:
     bounds: list[TimeBound] = []
     email = None
+    text = "" if text == NOT_GIVEN else text
     for name, operator, value in _terms(text):
         if name in _ADDRESS and operator == "eq" and email is None:
             email = value

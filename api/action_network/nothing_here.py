@@ -27,7 +27,7 @@ NAMES = (
 def read_nothing(request: Request, places: ThePlaces, page: ThePage, _caller: Member) -> HalAnswer:
     """Returns an empty page."""
     kind = request.url.path.strip("/").rpartition("/")[2]
-    return page.answer(request, places, kind, [], dict)
+    return page.answer(request, places, kind, [], dict, total=lambda: 0)
 
 
 for name in NAMES:

@@ -157,6 +157,7 @@ def _page(
         "outreaches",
         rows,
         lambda row: outreach_answer(places, row, writers.get(row.letter.supporter_id)),
+        total=query.total(lambda: letter_pages.total(session, selection)),
     )
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
 
+from api.action_network.filters import NOT_GIVEN, Total
 from api.action_network.places import Places
 from services.database.time_windows import PageRange
 from services.errors import Invalid
@@ -31,8 +32,10 @@ class DialectPage:
     """The query of a page. Raises Invalid for anything but numbers."""
 
     def __init__(self, page: str = "1", per_page: str = str(LONGEST_PAGE)) -> None:
-        self.number = _number(page, "page")
-        self.size = min(_number(per_page, "per_page"), LONGEST_PAGE)
+        self.number = _number(page, "page", unsaid=1)
+        # py-actionnetworkorg forgets the & between this number and its filter.
+        size = per_page.removesuffix(f"filter={NOT_GIVEN}")
+        self.size = min(_number(size, "per_page", unsaid=LONGEST_PAGE), LONGEST_PAGE)
 
     @property
     def rows(self) -> PageRange:
@@ -46,8 +49,13 @@ class DialectPage:
         kind: str,
         rows: Sequence[RowT],
         convert: Callable[[RowT], Json],
+        *,
+        total: Total,
     ) -> HalAnswer:
-        """Returns a collection of `osdi:{kind}`. Clients stop at a page that is empty."""
+        """Returns a collection of `osdi:{kind}`. Clients stop at a page that is empty.
+
+        `total` counts all rows. It is called only where these rows do not tell their number.
+        """
         items = [convert(row) for row in rows[: self.size]]
         here = places.site + request.url.path.rstrip("/")
         links: Json = {"self": {"href": here}}
@@ -59,12 +67,21 @@ class DialectPage:
         links["curies"] = places.curies()
         return HalAnswer(
             {
+                **self._totals(rows, total),
                 "per_page": self.size,
                 "page": self.number,
                 "_links": links,
                 "_embedded": {f"osdi:{kind}": items},
             }
         )
+
+    def _totals(self, rows: Sequence[object], total: Total) -> Json:
+        """Returns the fields with totals, or none if they are not known."""
+        is_last = len(rows) <= self.size and (len(rows) > 0 or self.number == 1)
+        count = self.rows.offset + len(rows) if is_last else total()
+        if count is None:
+            return {}
+        return {"total_pages": -(-count // self.size), "total_records": count}
 
     def _address(self, request: Request, here: str, number: int) -> str:
         """Keeps the filter, unless it has an email address, which must not be in links.
@@ -83,7 +100,9 @@ class DialectPage:
 ThePage = Annotated[DialectPage, Depends()]
 
 
-def _number(text: str, field: str) -> int:
+def _number(text: str, field: str, *, unsaid: int) -> int:
+    if text == NOT_GIVEN:
+        return unsaid
     if text.isascii() and text.isdigit() and int(text[:12]) > 0:
         return min(int(text[:12]), _FARTHEST)
     raise Invalid.field(field, "number_malformed", "Give a whole number from 1.")

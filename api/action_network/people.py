@@ -64,7 +64,14 @@ def read_people(
         rows = supporter_pages.page(
             session, owner, page.rows, bounds=query.bounds, email_index=index
         )
-    return page.answer(request, places, "people", rows, lambda row: person_answer(places, row))
+    return page.answer(
+        request,
+        places,
+        "people",
+        rows,
+        lambda row: person_answer(places, row),
+        total=query.total(lambda: supporter_pages.total(session, owner)),
+    )
 
 
 @router.post("/people")
@@ -163,6 +170,7 @@ def read_signatures_of(
         "signatures",
         rows,
         lambda row: signature_answer(places, row),
+        total=query.total(lambda: signature_pages.total(session, selection)),
     )
 
 
@@ -197,7 +205,14 @@ def read_taggings_of(
     rows = tags.taggings_page(
         session, page.rows, supporter_id=view.supporter.id, bounds=query.bounds
     )
-    return page.answer(request, places, "taggings", rows, taggings_answer(session, places, rows))
+    return page.answer(
+        request,
+        places,
+        "taggings",
+        rows,
+        taggings_answer(session, places, rows),
+        total=query.total(lambda: tags.taggings_total(session, supporter_id=view.supporter.id)),
+    )
 
 
 def _person(

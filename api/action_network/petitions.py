@@ -89,7 +89,14 @@ def read_petitions(
     rows = own_pages.of_petitions(
         session, owner, page.rows, viewer=caller.viewer, bounds=query.bounds
     )
-    return page.answer(request, places, "petitions", rows, lambda row: petition_answer(places, row))
+    return page.answer(
+        request,
+        places,
+        "petitions",
+        rows,
+        lambda row: petition_answer(places, row),
+        total=query.total(lambda: own_pages.total_petitions(session, owner, viewer=caller.viewer)),
+    )
 
 
 @router.post("/petitions")

@@ -118,6 +118,7 @@ def read_signatures(
         "signatures",
         rows,
         lambda row: signature_answer(places, row),
+        total=query.total(lambda: signature_pages.total(session, selection)),
     )
 
 

@@ -34,8 +34,16 @@ def read_tags(
 ) -> HalAnswer:
     """Lists tags, oldest first."""
     places = Places(lobby, caller.organisation_id)
-    rows = tags.page(session, caller.organisation_id, page.rows, bounds=query.bounds)
-    return page.answer(request, places, "tags", rows, lambda row: tag_answer(places, row))
+    owner = caller.organisation_id
+    rows = tags.page(session, owner, page.rows, bounds=query.bounds)
+    return page.answer(
+        request,
+        places,
+        "tags",
+        rows,
+        lambda row: tag_answer(places, row),
+        total=query.total(lambda: tags.total(session, owner)),
+    )
 
 
 @router.post("/tags")
@@ -74,7 +82,14 @@ def read_taggings(
     tag = _tag(session, caller, tag_id)
     places = Places(lobby, caller.organisation_id)
     rows = tags.taggings_page(session, page.rows, tag_id=tag.id, bounds=query.bounds)
-    return page.answer(request, places, "taggings", rows, taggings_answer(session, places, rows))
+    return page.answer(
+        request,
+        places,
+        "taggings",
+        rows,
+        taggings_answer(session, places, rows),
+        total=query.total(lambda: tags.taggings_total(session, tag_id=tag.id)),
+    )
 
 
 @router.post("/tags/{tag_id}/taggings")

@@ -15,6 +15,7 @@ from models import Campaign, CampaignStatus, LetterTally, Organisation, Petition
 from models.base import table_of
 from services.campaigns import petitions
 from services.database.time_windows import PageRange, TimeBound, any_after, conditions
+from services.database.totals import counted
 from services.errors import NotFound
 
 PageT = TypeVar("PageT", Petition, Campaign)
@@ -61,6 +62,16 @@ def of_petitions(
     counts = petitions.counts(session, [row.id for row in rows])
     owner = session.get_one(Organisation, organisation_id)
     return [OwnPetition(row, counts[row.id], owner) for row in rows]
+
+
+def total_petitions(session: Session, organisation_id: UUID, *, viewer: UUID | None) -> int | None:
+    """Returns how many petitions `of_petitions` lists; None as `counted`."""
+    return _total(session, _petition, organisation_id, viewer, _SHOWN_PETITION)
+
+
+def total_campaigns(session: Session, organisation_id: UUID, *, viewer: UUID | None) -> int | None:
+    """Returns how many campaigns `of_campaigns` lists; None as `counted`."""
+    return _total(session, _campaign, organisation_id, viewer, _SHOWN_CAMPAIGN)
 
 
 def petition(
@@ -131,6 +142,16 @@ def _page(
         statement = statement.where(columns.id == only_id)
     page = statement.order_by(columns.id).offset(where.offset).limit(where.limit)
     return list(session.exec(page))
+
+
+def _total(
+    session: Session, table: sa.Table, organisation_id: UUID, viewer: UUID | None, shown: Shown
+) -> int | None:
+    rows = sa.select(table.c.id).where(
+        table.c.organisation_id == organisation_id,
+        sa.true() if viewer == organisation_id else shown,
+    )
+    return counted(session, rows)
 
 
 def _letters_sent(session: Session, campaign_ids: list[UUID]) -> dict[UUID, int]:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from models import Letter, Member
 from models.base import table_of
 from services.database.time_windows import PageRange, TimeBound, any_after, conditions
+from services.database.totals import counted
 from services.errors import NotFound
 
 _letter = table_of(Letter)
@@ -56,12 +58,22 @@ def page(
         .join(Member, col(Member.id) == Letter.member_id)
         .where(*conditions(bounds, created=_letter.c.created_at, modified=_TIMES))
     )
-    if letter_filter.campaign_id is not None:
-        statement = statement.where(Letter.campaign_id == letter_filter.campaign_id)
-    if letter_filter.supporter_id is not None:
-        statement = statement.where(Letter.supporter_id == letter_filter.supporter_id)
+    statement = statement.where(*_selected(letter_filter))
     statement = statement.order_by(col(Letter.id)).offset(where.offset).limit(where.limit)
     return [LetterView(letter, member) for letter, member in session.exec(statement)]
+
+
+def total(session: Session, letter_filter: LetterFilter) -> int | None:
+    """Returns how many letters the filter selects; None as `counted`."""
+    return counted(session, sa.select(_letter.c.id).where(*_selected(letter_filter)))
+
+
+def _selected(letter_filter: LetterFilter) -> list[sa.ColumnElement[bool]]:
+    wanted = (
+        (_letter.c.campaign_id, letter_filter.campaign_id),
+        (_letter.c.supporter_id, letter_filter.supporter_id),
+    )
+    return [column == value for column, value in wanted if value is not None]
 
 
 def get(session: Session, letter_id: UUID, letter_filter: LetterFilter) -> LetterView:

@@ -14,16 +14,17 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from models import Keyring, Private, Signature, SignatureState, Submission, Supporter
+from models import Keyring, PetitionTally, Private, Signature, SignatureState, Submission, Supporter
 from models.base import table_of
 from services.database.time_windows import PageRange, TimeBound, any_after, conditions
+from services.database.totals import counted
 from services.errors import Conflict, NotFound
 from services.submissions import payload
 from services.submissions.payload import SignaturePayload, Unreadable
 from services.supporters.supporters import EmailAddress
 
 _signature, _submission = table_of(Signature), table_of(Submission)
-_supporter = table_of(Supporter)
+_supporter, _tally = table_of(Supporter), table_of(PetitionTally)
 # Pending rows are from before submissions.
 LIVE = (SignatureState.PENDING, SignatureState.CONFIRMED)
 _CREATED = sa.func.coalesce(_signature.c.confirmed_at, _signature.c.signed_at)
@@ -82,6 +83,24 @@ def page(
     ids = sa.union_all(*(sa.select(branch.c.id) for branch in branches)).order_by("id")
     statement = _of(ids.offset(where.offset).limit(where.limit).subquery())
     return [_view(row, keyring) for row in session.connection().execute(statement)]
+
+
+def total(session: Session, filters: SignatureFilter) -> int | None:
+    """Returns how many signatures `page` lists without bounds; None as `counted`.
+
+    Of a petition, confirmed ones are taken from the tally.
+    """
+    submissions = _submission_ids(filters, ())
+    if filters.petition_id is None or filters.supporter is not None:
+        return counted(session, _signature_ids(filters, ()), submissions)
+    earlier = sa.select(_signature.c.id).where(
+        _signature.c.petition_id == filters.petition_id,
+        _signature.c.state == sa.literal_column("'pending'"),
+    )
+    confirmed = sa.select(sa.func.coalesce(sa.func.sum(_tally.c.confirmed), 0)).where(
+        _tally.c.petition_id == filters.petition_id
+    )
+    return counted(session, earlier, submissions, counter=confirmed.scalar_subquery())
 
 
 def get(

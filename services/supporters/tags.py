@@ -14,6 +14,7 @@ from models.tag import LONGEST_NAME
 from services.common import texts
 from services.database.engine import insert_ignore
 from services.database.time_windows import PageRange, TimeBound, any_after, conditions
+from services.database.totals import counted
 from services.errors import Invalid, NotFound
 from services.supporters import supporters
 
@@ -58,6 +59,11 @@ def page(
         .order_by(col(Tag.id))
     )
     return list(session.exec(statement.offset(where.offset).limit(where.limit)))
+
+
+def total(session: Session, organisation_id: UUID) -> int | None:
+    """Returns how many tags an organisation has; None as `counted`."""
+    return counted(session, sa.select(_tag.c.id).where(_tag.c.organisation_id == organisation_id))
 
 
 def own(session: Session, tag_id: UUID, *, organisation_id: UUID) -> Tag:
@@ -155,15 +161,25 @@ def taggings_page(
 ) -> list[Tagging]:
     """Returns taggings of a tag or a supporter, oldest first; the caller has checked access."""
     times = any_after(_tagging.c.created_at)
-    statement = select(Tagging).where(
-        *conditions(bounds, created=_tagging.c.created_at, modified=times)
+    statement = (
+        select(Tagging)
+        .where(*conditions(bounds, created=_tagging.c.created_at, modified=times))
+        .where(*_taggings_of(tag_id, supporter_id))
+        .order_by(col(Tagging.id))
     )
-    if tag_id is not None:
-        statement = statement.where(Tagging.tag_id == tag_id)
-    if supporter_id is not None:
-        statement = statement.where(Tagging.supporter_id == supporter_id)
-    statement = statement.order_by(col(Tagging.id))
     return list(session.exec(statement.offset(where.offset).limit(where.limit)))
+
+
+def taggings_total(
+    session: Session, *, tag_id: UUID | None = None, supporter_id: UUID | None = None
+) -> int | None:
+    """Returns how many taggings a tag or a supporter has; None as `counted`."""
+    return counted(session, sa.select(_tagging.c.id).where(*_taggings_of(tag_id, supporter_id)))
+
+
+def _taggings_of(tag_id: UUID | None, supporter_id: UUID | None) -> list[sa.ColumnElement[bool]]:
+    wanted = ((_tagging.c.tag_id, tag_id), (_tagging.c.supporter_id, supporter_id))
+    return [column == value for column, value in wanted if value is not None]
 
 
 def get_tagging(

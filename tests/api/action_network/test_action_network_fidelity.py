@@ -13,20 +13,28 @@ from api.action_network.tag_names import IGNORED
 from models import PetitionTally, Scope, Signature, Submission, Supporter, Tag
 from models.constituency import UNKNOWN
 from services.assembly import Lobby
+from services.database.totals import MOST_COUNTED as MOST
+from services.signatures import signature_pages
 from services.signatures.recording import SignatureRequest
+from services.signatures.signature_pages import SignatureFilter
+from services.supporters import supporter_pages
 from services.supporters.supporters import EmailAddress
 from tests.support.action_network import (
     READS,
     V2,
     Headers,
     Json,
+    assert_error,
+    campaign_id,
     id_of,
+    others_token,
     person,
     petition_id,
     signatures_of,
     token_for,
 )
 from tests.support.common import CAN_SIGN, PETITION, token_in
+from tests.support.database.query_plans import sent_statements
 from tests.support.keys import key_for
 from tests.support.partners import SECOND, add_second_petition
 from tests.support.signatures import confirm_all, sign_and_confirm, sign_and_sort
@@ -214,3 +222,157 @@ def test_mails_to_who_has_no_name_greet_nobody_by_it(
     assert text is not None
     assert "Hello," in text.get_content()
     assert "Dear" not in text.get_content()
+
+
+# ---- totals
+
+
+@pytest.mark.parametrize(
+    "kind", ["people", "petitions", "tags", "advocacy_campaigns", "outreaches"]
+)
+def test_every_page_has_the_number_of_rows_that_the_database_has(
+    client: TestClient, lobby: Lobby, kind: str
+) -> None:
+    """The numbers are compared with those of SQL of its own, and with what the pages have."""
+    token = token_for(lobby, *READS, Scope.LETTERS_READ, Scope.CAMPAIGNS_WRITE)
+    for number in range(7):
+        client.post(f"{V2}/petitions", headers=token, json={"title": f"Petition {number}"})
+        client.post(f"{V2}/tags", headers=token, json={"name": f"tag {number}"})
+    others_token(lobby)
+    path = f"{V2}/{kind}"
+    if kind == "outreaches":
+        path = f"{V2}/advocacy_campaigns/{campaign_id(lobby)}/outreaches"
+    with lobby.database.read() as session:
+        expected = session.connection().exec_driver_sql(COUNTS[kind]).scalar_one()
+    listed = pages_of(client, path, token, kind, expected)
+    assert len({id_of(row) for row in listed}) == len(listed) == expected > 0
+
+
+COUNTS = {
+    "people": "SELECT count(*) FROM supporter",
+    "petitions": "SELECT count(*) FROM petition",
+    "tags": "SELECT count(*) FROM tag",
+    "advocacy_campaigns": "SELECT count(*) FROM campaign",
+    "outreaches": "SELECT count(*) FROM letter",
+}
+
+
+def pages_of(client: TestClient, path: str, token: Headers, kind: str, expected: int) -> list[Json]:
+    """Reads as many pages as the first one announces; `expected` is on every page, also after."""
+    listed: list[Json] = []
+    for size in (7, 25):
+        listed.clear()
+        first = client.get(path, headers=token, params={"per_page": size}).json()
+        for number in range(1, first["total_pages"] + 1):
+            params = {"page": number, "per_page": size}
+            page = client.get(path, headers=token, params=params).json()
+            assert (page["total_records"], page["total_pages"]) == (expected, first["total_pages"])
+            assert page["per_page"] == size
+            listed += page["_embedded"][f"osdi:{kind}"]
+        after = client.get(path, headers=token, params={"page": 999, "per_page": size}).json()
+        assert (after["total_records"], after["_embedded"][f"osdi:{kind}"]) == (expected, [])
+    return listed
+
+
+def test_the_total_of_signatures_is_the_tally_and_what_waits_for_its_signers(
+    client: TestClient, lobby: Lobby, signatures: str, deliver: Deliver
+) -> None:
+    token = token_for(lobby, *READS)
+    for name in ("anna", "berta"):
+        body = {"person": person(f"{name}@example.org")}
+        signed = client.post(signatures, headers=token, json=body).json()
+    mails = deliver()
+    expected = live_signatures(lobby)
+    assert len(pages_of(client, signatures, token, "signatures", expected)) == expected
+    client.post("/v1/signatures/confirm", json={"token": token_in(mails[0], "confirm")})
+    assert live_signatures(lobby) == expected
+    pages_of(client, signatures, token, "signatures", expected)
+    client.post("/v1/signatures/disown", json={"token": token_in(mails[0], "disown")})
+    pages_of(client, signatures, token, "signatures", expected - 1)
+    of_person = f"{V2}/people/{signed['action_network:person_id']}/signatures"
+    pages_of(client, of_person, token, "signatures", 1)
+
+
+def live_signatures(lobby: Lobby) -> int:
+    statements = (
+        "SELECT count(*) FROM signature WHERE state IN ('pending', 'confirmed')",
+        "SELECT count(*) FROM submission WHERE state <> 'new'",
+    )
+    with lobby.database.read() as session:
+        connection = session.connection()
+        counts = [connection.exec_driver_sql(text).scalar_one() for text in statements]
+        return int(sum(counts))
+
+
+def test_a_list_that_is_filtered_tells_its_total_on_its_last_page_alone(
+    client: TestClient, poster: Headers
+) -> None:
+    for number in range(8):
+        client.post(f"{V2}/tags", headers=poster, json={"name": f"tag {number}"})
+
+    def totals(**params: str) -> list[tuple[int | None, int | None]]:
+        return [
+            (page.get("total_records"), page.get("total_pages"))
+            for page in (
+                client.get(f"{V2}/tags", headers=poster, params=params | {"page": n}).json()
+                for n in ("1", "2", "3", "4")
+            )
+        ]
+
+    unknown, known = (None, None), (8, 3)
+    assert totals(per_page="3") == [known] * 4
+    since = "modified_date ge '2026-01-01'"
+    assert totals(per_page="3", filter=since) == [unknown, unknown, known, unknown]
+
+
+@pytest.mark.slow
+def test_more_than_ten_thousand_rows_are_not_counted(
+    client: TestClient, poster: Headers, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        owner = session.exec(select(Supporter.organisation_id).limit(1)).one()
+        new = (
+            Tag(organisation_id=owner, name=f"{n}", created_at=lobby.clock()) for n in range(MOST)
+        )
+        session.add_all(new)
+    path = f"{V2}/tags"
+    full = client.get(path, headers=poster).json()
+    assert (full["total_records"], full["total_pages"]) == (10_000, 400)
+    client.post(path, headers=poster, json={"name": "one more"})
+    assert "total_records" not in client.get(path, headers=poster).json()
+    last = client.get(path, headers=poster, params={"page": 401}).json()
+    assert (last["total_records"], len(last["_embedded"]["osdi:tags"])) == (10_001, 1)
+
+
+def test_counting_reads_no_more_rows_than_it_counts(lobby: Lobby) -> None:
+    with lobby.database.read() as session, sent_statements() as sent:
+        owner = session.exec(select(Supporter.organisation_id)).first()
+        assert owner is not None
+        assert supporter_pages.total(session, owner)
+        assert signature_pages.total(session, SignatureFilter(petition_id=UUID(petition_id(lobby))))
+    counts = [text for text, _ in sent if "count(*)" in text]
+    assert len(counts) == 2
+    assert all(text.count("count(*)") == text.count("LIMIT") for text in counts)
+    assert "petition_tally" in counts[1]
+
+
+# ---- what clients send for nothing
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["page=None", "per_page=None", "filter=None", "page=1&per_page=25filter=None"],
+)
+def test_a_none_of_python_is_nothing(client: TestClient, poster: Headers, query: str) -> None:
+    plain = client.get(f"{V2}/petitions", headers=poster)
+    answer = client.get(f"{V2}/petitions?{query}", headers=poster)
+    assert (answer.status_code, answer.json()) == (200, plain.json())
+
+
+@pytest.mark.parametrize(
+    "query", ["per_page=25filter=modified_date gt '2026-01-01'", "page=1filter=None", "page="]
+)
+def test_a_filter_that_is_lost_in_another_field_is_refused(
+    client: TestClient, poster: Headers, query: str
+) -> None:
+    assert_error(client.get(f"{V2}/petitions?{query}", headers=poster), 400, "page: ")

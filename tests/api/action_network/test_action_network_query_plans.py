@@ -54,6 +54,7 @@ def read_signatures(session: Session, lobby: Lobby) -> None:
     """Reads the signatures of a petition and of a person, by filter, and one of each kind by id."""
     keyring, petition = lobby.keyring, petitions.public(session, PETITION)
     of_petition = SignatureFilter(petition_id=petition.id)
+    assert signature_pages.total(session, of_petition)
     assert signature_pages.page(session, of_petition, PAGE, keyring=keyring)
     now = lobby.clock()
     changed = (TimeBound(TimeField.MODIFIED, is_after=True, is_inclusive=True, moment=now),)
@@ -65,6 +66,7 @@ def read_signatures(session: Session, lobby: Lobby) -> None:
     of_anna = SignatureFilter(supporter=anna)
     found = signature_pages.page(session, of_anna, PageRange(0, 26), keyring=keyring)
     assert {view.state for view in found} == {SignatureState.PENDING, SignatureState.CONFIRMED}
+    assert signature_pages.total(session, of_anna) == len(found)
     for view in found:
         assert signature_pages.get(session, view.id, of_anna, keyring=keyring) == view
     posted = signature_pages.posted(
@@ -82,6 +84,7 @@ def read_person(session: Session, lobby: Lobby) -> None:
     assert supporter_pages.find(session, anna.id, organisation_id=organisation_id)
     assert supporter_pages.address_ids(session, [anna.id]) == {anna.id: known_as}
     assert supporter_pages.page(session, organisation_id, PAGE, email_index=index) == []
+    assert supporter_pages.total(session, organisation_id)
     first = supporter_pages.page(session, organisation_id, PageRange(0, 26), email_index=index)
     assert [view.supporter for view in first] == [anna]
 
@@ -100,13 +103,15 @@ def introduce(session: Session, lobby: Lobby) -> None:
     tag = tags.create(session, organisation_id=organisation_id, name="volunteer", now=lobby.clock())
     tags.add_taggings(session, [tag.id], person_id, now=lobby.clock())
     (tagging,) = tags.taggings_page(session, PageRange(0, 26), supporter_id=person_id)
+    assert tags.taggings_total(session, tag_id=tag.id) == 1
+    assert tags.taggings_total(session, supporter_id=person_id) == 1
     tags.remove_tagging(session, tagging, now=lobby.clock())
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize(
-    ("act", "fewest"), [(read_signatures, 9), (read_person, 10), (introduce, 10)]
+    ("act", "fewest"), [(read_signatures, 10), (read_person, 11), (introduce, 12)]
 )
 def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act, fewest: int) -> None:
     with lobby.database.write() as session, sent_statements() as sent:
