@@ -3,20 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import count as count_up
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from models import Campaign, CampaignStatus, Petition, PetitionState
-from services.campaigns import campaigns, petitions
-from services.common import texts
+from services.campaigns import campaigns, petitions, slugs
 from services.errors import Conflict
 
-LONGEST_MADE_SLUG = 60
-"""Leaves room for a number to be appended."""
 _ATTEMPTS = 20
 
 
@@ -38,9 +34,9 @@ def begin(
     if made is not None:
         return _own(made, organisation_id)
     values = {"id": campaign_id, "title": title, "summary": "", "status": CampaignStatus.DRAFT}
-    wanted = slug or texts.as_slug(title, longest=LONGEST_MADE_SLUG) or "campaign"
+    wanted = slug or slugs.made_of(title, otherwise="campaign")
     for attempt in range(_ATTEMPTS):
-        chosen = wanted if slug else _free_slug(session, wanted)
+        chosen = wanted if slug else slugs.free(session, Campaign, wanted)
         try:
             return campaigns.create(
                 session, organisation_id=organisation_id, values={**values, "slug": chosen}, now=now
@@ -138,14 +134,6 @@ def _own(campaign: Campaign, organisation_id: UUID) -> Campaign:
         message = "This form can't be used any more. Go back, reload the page and try again."
         raise Conflict("form_outdated", message)
     return campaign
-
-
-def _free_slug(session: Session, wanted: str) -> str:
-    """Returns the first of `wanted`, `wanted-2`, `wanted-3` and so on that no campaign has."""
-    alike = col(Campaign.slug).startswith(wanted)
-    taken = set(session.exec(select(Campaign.slug).where(alike)))
-    slugs = (f"{wanted}-{number}" if number > 1 else wanted for number in count_up(1))
-    return next(slug for slug in slugs if slug not in taken)
 
 
 def _require_hidden(is_hidden: bool) -> None:

@@ -1,5 +1,6 @@
 """Campaigns, their news, and the current motion of each."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,11 +8,12 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from models import Campaign, CampaignMotion, CampaignStatus, CampaignUpdate, Motion, Organisation
-from services.campaigns import campaign_motions, campaign_texts
-from services.errors import Invalid, NotFound
+from services.campaigns import campaign_motions, campaign_texts, slugs
+from services.errors import Conflict, Invalid, NotFound
 from services.organisations.organisations import add_unique
 
 _UNDER_WAY = (CampaignStatus.DRAFT, CampaignStatus.OPEN)
+_ATTEMPTS = 20
 
 
 def create(
@@ -35,6 +37,20 @@ def create(
     if motion_id is not None:
         campaign_motions.link(session, campaign, motion_id, now=now)
     return campaign
+
+
+def create_titled(
+    session: Session, *, organisation_id: UUID, values: dict[str, Any], now: datetime
+) -> Campaign:
+    """Works like `create`, with a slug made from the `title`, and a number if that is taken."""
+    wanted = slugs.made_of(values["title"], otherwise="campaign")
+    for _ in range(_ATTEMPTS):
+        titled = {**values, "slug": slugs.free(session, Campaign, wanted)}
+        # A concurrent request may take the slug first; the next attempt sees that.
+        with suppress(Conflict):
+            return create(session, organisation_id=organisation_id, values=titled, now=now)
+    message = "Too many campaigns are being made at once. Please try again in a moment."
+    raise Conflict("too_many_at_once", message)
 
 
 def update(
@@ -170,7 +186,7 @@ def of_new_petition(
         (slug,) = under_way
     if slug in under_way:
         return under_way[slug]
-    message = "Every campaign has ended. Make one with POST /v1/campaigns first."
+    message = "Every campaign has ended. Make one first, for example with POST /v1/campaigns."
     if under_way:
         choice = ", ".join(f"'{campaign_slug}'" for campaign_slug in under_way)
         message = f"Say by its slug which campaign it belongs to: {choice}."

@@ -2,19 +2,16 @@
 
 from contextlib import suppress
 from datetime import datetime
-from itertools import count as count_up
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlmodel import Session, and_, col, func, or_, select
+from sqlmodel import Session, col, func, select
 
 from models import Campaign, CampaignStatus, Petition, PetitionState, PetitionTally
-from services.common import texts
+from services.campaigns import slugs
 from services.errors import Conflict, Invalid, NotFound
 from services.organisations.organisations import add_unique
 
-LONGEST_MADE_SLUG = 60
-"""Leaves room for a number to be appended."""
 _ATTEMPTS = 20
 
 
@@ -71,9 +68,9 @@ def create_titled(
     session: Session, *, campaign: Campaign, values: dict[str, Any], now: datetime
 ) -> Petition:
     """Works like `create`, with a slug made from the `action`, and a number if that is taken."""
-    wanted = texts.as_slug(values["action"], longest=LONGEST_MADE_SLUG) or "petition"
+    wanted = slugs.made_of(values["action"], otherwise="petition")
     for _ in range(_ATTEMPTS):
-        slug = _free_slug(session, wanted)
+        slug = slugs.free(session, Petition, wanted)
         # A concurrent request may take the slug first; the next attempt sees that.
         with suppress(Conflict):
             return create(session, campaign=campaign, values={**values, "slug": slug}, now=now)
@@ -248,14 +245,6 @@ def require_open(petition: Closable, *, campaign_status: CampaignStatus, now: da
         raise NotFound("petition_unknown", f"There is no petition '{petition.slug}'.")
     if not is_open(petition, campaign_status=campaign_status, now=now):
         raise Conflict("petition_closed", "This petition is closed: it takes no more signatures.")
-
-
-def _free_slug(session: Session, wanted: str) -> str:
-    """Returns the first of `wanted`, `wanted-2`, `wanted-3` and so on that no petition has."""
-    alike = or_(Petition.slug == wanted, col(Petition.slug).startswith(f"{wanted}-"))
-    taken = set(session.exec(select(Petition.slug).where(alike)))
-    slugs = (f"{wanted}-{number}" if number > 1 else wanted for number in count_up(1))
-    return next(slug for slug in slugs if slug not in taken)
 
 
 def _require_addressee(petition: Petition) -> None:

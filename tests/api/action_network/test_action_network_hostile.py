@@ -80,6 +80,8 @@ def calls(client: TestClient, lobby: Lobby) -> tuple[Headers, list[tuple[str, st
         ("POST", f"{V2}/tags"),
         ("POST", f"{V2}/tags/{tag}/taggings"),
         ("POST", f"{V2}/advocacy_campaigns/{campaign_id(lobby)}/outreaches"),
+        ("POST", f"{V2}/advocacy_campaigns"),
+        ("PUT", f"{V2}/advocacy_campaigns/{campaign_id(lobby)}"),
     ]
 
 

@@ -52,6 +52,7 @@ from tests.support.signatures import sign_and_confirm
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 Deliver = Callable[[], list[EmailMessage]]
 TABLES: tuple[type[SQLModel], ...] = (
+    Campaign,
     IdempotencyKey,
     Letter,
     OutboxMessage,
@@ -63,7 +64,16 @@ TABLES: tuple[type[SQLModel], ...] = (
     Tagging,
 )
 POSTS = (Scope.ACTION_NETWORK, Scope.CAMPAIGNS_WRITE)
-NAMES = ("person", "petition", "signature", "blind signature", "tag", "tagging", "outreach")
+NAMES = (
+    "person",
+    "petition",
+    "signature",
+    "blind signature",
+    "tag",
+    "tagging",
+    "campaign",
+    "outreach",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,9 @@ def parts_of_call(
     if name == "petition":
         added = {"Petition": 1, "IdempotencyKey": 1}
         return f"{V2}/petitions", {"title": "Save it"}, {"title": "Save them"}, added
+    if name == "campaign":
+        added = {"Campaign": 1, "IdempotencyKey": 1}
+        return f"{V2}/advocacy_campaigns", {"title": "Save it"}, {"title": "Save them"}, added
     if name == "blind signature":
         added = {"Submission": 1, "OutboxMessage": 1, "IdempotencyKey": 1}
         return signatures_of(lobby), body, other, added
@@ -197,7 +210,7 @@ def test_an_answer_with_a_key_is_the_one_without(
     if name == "signature":  # each post has an id of its own
         assert id_of(keyed.json()) != id_of(plain.json())
         assert without_ids(keyed.json()) == without_ids(plain.json())
-    elif name not in ("petition", "outreach"):  # these create new rows
+    elif name not in ("petition", "campaign", "outreach"):  # these create new rows
         assert keyed.json() == plain.json()
     assert keyed.json().keys() == plain.json().keys()
 
