@@ -1,11 +1,22 @@
 """Keys, people, paths and pages for tests of the Action Network dialect."""
 
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx2
+import uvicorn
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
+from main import create_app
 from models import (
     ApiKey,
     Campaign,
@@ -24,6 +35,15 @@ TOKEN = "OSDI-API-Token"
 Headers = dict[str, str]
 Json = dict[str, Any]
 READS = (Scope.ACTION_NETWORK, Scope.SIGNATURES_READ)
+CLIENTS = Path(sys.prefix) / "clients" / "bin" / "python"
+SCRIPTS = Path(__file__).parents[1] / "api" / "action_network" / "clients"
+EVERYTHING = (
+    Scope.ACTION_NETWORK,
+    Scope.SIGNATURES_READ,
+    Scope.LETTERS_READ,
+    Scope.LETTERS_WRITERS,
+    Scope.CAMPAIGNS_WRITE,
+)
 
 
 def token_for(
@@ -120,3 +140,41 @@ def assert_error(answer: httpx2.Response, status: int, *words: str) -> None:
     assert list(answer.json()) == ["error"]
     for word in words:
         assert word in answer.json()["error"]
+
+
+# ---- published clients
+
+
+@contextmanager
+def served(lobby: Lobby, port: int) -> Iterator[str]:
+    """Serves the application and yields the address of its Action Network API."""
+    site = f"http://127.0.0.1:{port}"
+    lobby = replace(lobby, settings=lobby.settings.model_copy(update={"base_url": site}))
+    app = create_app(lobby.settings, lobby=lobby)
+    config = uvicorn.Config(app, port=port, log_level="critical", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.02)
+        yield f"{site}{V2}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def run_client(script: str, *arguments: str) -> dict[str, Json]:
+    """Runs a client script and returns the outcomes of its calls by their names."""
+    assert CLIENTS.exists(), "the clients are not installed: run `make setup`"
+    done = subprocess.run(
+        [CLIENTS, script, *arguments],
+        cwd=SCRIPTS,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@")]
+    return {line["call"]: line for line in lines}

@@ -1,77 +1,32 @@
 """Runs published clients of the Action Network API against a real server of ours."""
 
-import json
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
-import uvicorn
 from sqlmodel import func, select
 
 import worker
-from main import create_app
-from models import Letter, Scope, Signature, Submission
+from models import Letter, Signature, Submission
 from services.assembly import Lobby
-from tests.support.action_network import TOKEN, V2, campaign_id, id_of, petition_id, token_for
+from tests.support.action_network import (
+    EVERYTHING,
+    TOKEN,
+    campaign_id,
+    id_of,
+    petition_id,
+    run_client,
+    served,
+    token_for,
+)
 from tests.support.common import CAN_SIGN, SIGNED
 from tests.support.signatures import confirm
 
 pytestmark = pytest.mark.slow
 
-CLIENTS = Path(sys.prefix) / "clients" / "bin" / "python"
-SCRIPTS = Path(__file__).parent / "clients"
-EVERYTHING = (
-    Scope.ACTION_NETWORK,
-    Scope.SIGNATURES_READ,
-    Scope.LETTERS_READ,
-    Scope.LETTERS_WRITERS,
-    Scope.CAMPAIGNS_WRITE,
-)
 Json = dict[str, Any]
-
-
-@contextmanager
-def served(lobby: Lobby, port: int) -> Iterator[str]:
-    """Serves the application and yields the address of its Action Network API."""
-    site = f"http://127.0.0.1:{port}"
-    lobby = replace(lobby, settings=lobby.settings.model_copy(update={"base_url": site}))
-    app = create_app(lobby.settings, lobby=lobby)
-    config = uvicorn.Config(app, port=port, log_level="critical", access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.02)
-        yield f"{site}{V2}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-def run_client(script: str, *arguments: str) -> dict[str, Json]:
-    """Runs a client script and returns the outcomes of its calls by their names."""
-    assert CLIENTS.exists(), "the clients are not installed: run `make setup`"
-    done = subprocess.run(
-        [CLIENTS, script, *arguments],
-        cwd=SCRIPTS,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@")]
-    return {line["call"]: line for line in lines}
 
 
 def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: int) -> None:
