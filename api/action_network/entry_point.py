@@ -4,9 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from api.action_network import nothing_here
 from api.action_network.dependencies import PermittedOrNone, ThePlaces
 from api.action_network.paging import LONGEST_PAGE, HalAnswer
-from api.action_network.places import ORIGIN, SYSTEM
+from api.action_network.places import ORIGIN, SYSTEM, relation
 
 router = APIRouter()
 _COLLECTIONS = {
@@ -14,7 +15,7 @@ _COLLECTIONS = {
     "petitions": "Your petitions",
     "tags": "Your tags",
     "advocacy_campaigns": "Your campaigns of letters",
-}
+} | dict.fromkeys(nothing_here.NAMES, "Always empty here")
 
 
 @router.get("")
@@ -27,7 +28,7 @@ def enter(places: ThePlaces, caller: PermittedOrNone) -> HalAnswer:
     }
     if caller is not None:
         for name, title in _COLLECTIONS.items():
-            links[f"osdi:{name}"] = places.link(name) | {"title": title}
+            links[relation(name)] = places.link(name) | {"title": title}
         links["osdi:person_signup_helper"] = places.link("people") | {"title": "Add a person"}
     links["curies"] = places.curies()
     return HalAnswer(

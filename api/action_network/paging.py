@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
 
 from api.action_network.filters import NOT_GIVEN, Total
-from api.action_network.places import Places
+from api.action_network.places import Places, relation
 from services.database.time_windows import PageRange
 from services.errors import Invalid
 
@@ -52,7 +52,7 @@ class DialectPage:
         *,
         total: Total,
     ) -> HalAnswer:
-        """Returns a collection of `osdi:{kind}`. Clients stop at a page that is empty.
+        """Returns a collection, such as of `osdi:people`. Clients stop at a page that is empty.
 
         `total` counts all rows. It is called only where these rows do not tell their number.
         """
@@ -63,7 +63,7 @@ class DialectPage:
             links["next"] = {"href": self._address(request, here, self.number + 1)}
         if self.number > 1:
             links["prev"] = {"href": self._address(request, here, self.number - 1)}
-        links[f"osdi:{kind}"] = [item["_links"]["self"] for item in items]
+        links[relation(kind)] = [item["_links"]["self"] for item in items]
         links["curies"] = places.curies()
         return HalAnswer(
             {
@@ -71,7 +71,7 @@ class DialectPage:
                 "per_page": self.size,
                 "page": self.number,
                 "_links": links,
-                "_embedded": {f"osdi:{kind}": items},
+                "_embedded": {relation(kind): items},
             }
         )
 

@@ -17,12 +17,18 @@ SYSTEM = "action_network"
 
 ORIGIN = "Central Lobby"
 _NOBODY = UUID(int=0)
+_NOT_OF_OSDI = ("campaigns", "event_campaigns", "surveys")
 _CURIES = "https://actionnetwork.org/docs/v2/{rel}"
 
 
 def is_dialect(path: str) -> bool:
     """Returns whether a path belongs to the dialect."""
     return path == PREFIX or path.startswith(f"{PREFIX}/")
+
+
+def relation(kind: str) -> str:
+    """Returns the link relation of a collection, which OSDI or Action Network has named."""
+    return f"{SYSTEM if kind in _NOT_OF_OSDI else 'osdi'}:{kind}"
 
 
 class Veil(StrEnum):

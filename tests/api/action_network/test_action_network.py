@@ -303,8 +303,13 @@ def test_what_nobody_has_here_is_an_empty_page(client: TestClient, poster: Heade
     for name in nothing_here.NAMES:
         answer = client.get(f"{V2}/{name}", headers=poster, params={"per_page": 1})
         assert answer.status_code == 200
-        assert answer.json()["_embedded"] == {f"osdi:{name}": []}
+        of_system = name in ("campaigns", "event_campaigns", "surveys")
+        kind = f"action_network:{name}" if of_system else f"osdi:{name}"
+        assert answer.json()["_embedded"] == {kind: []}
+        assert (answer.json()["total_records"], answer.json()["total_pages"]) == (0, 0)
         assert "next" not in answer.json()["_links"]
+        entry_point = client.get(V2, headers=poster).json()
+        assert urlsplit(entry_point["_links"][kind]["href"]).path == f"{V2}/{name}"
         assert_error(client.post(f"{V2}/{name}", headers=poster, json={}), 405)
 
 
