@@ -80,7 +80,11 @@ async def sign(
         answer = await _sign_publicly(request, slug, new_signature(person_in(body), body), once)
         return idempotency.response(answer, headers=ANY_SITE)
     checked = await run_in_threadpool(_checked, lobby, caller, row_id, body)
-    submission_id = await _submitted(request, checked, caller, once)
+    try:
+        submission_id = await _submitted(request, checked, caller, once)
+    except NotFound:  # the caller may see the petition, so its campaign is a draft
+        message = "The campaign of this petition is a draft: open it first."
+        raise Conflict("petition_draft", message) from None
     response = await run_in_threadpool(_answer, lobby, caller, checked, submission_id, once)
     return checked.tags.mark(response)
 

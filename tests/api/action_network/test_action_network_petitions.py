@@ -171,6 +171,18 @@ def test_a_draft_takes_signatures_once_it_is_opened(
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_petition_of_a_draft_campaign_says_that_this_has_to_open_first(
+    client: TestClient, writer: Headers, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        session.exec(select(Campaign)).one().status = CampaignStatus.DRAFT
+    path = f"{PETITIONS}/{id_of(make(client, writer))}/signatures"
+    body = {"person": person()}
+    assert_error(client.post(path, headers=writer, json=body), 409, "campaign", "draft")
+    assert_error(client.post(path, json=body), 404, "There is no such petition.")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_draft_that_is_addressed_to_nobody_cannot_open(
     client: TestClient, writer: Headers, lobby: Lobby
 ) -> None:
