@@ -1,0 +1,1 @@
+"""Tests that run the blocks of code in the documents."""
