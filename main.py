@@ -30,7 +30,7 @@ from api.front.rate_limiting import Limits
 from api.front.slash_redirects import SlashRedirects
 from api.http import errors as api_errors
 from api.http.middleware import Guard, Watch
-from api.openapi import DescribedApi, operation_id
+from api.openapi import DescribedApi, Document, operation_id
 from api.routes import router as api_router
 from core import garbage
 from core.settings import Settings, sentences
@@ -57,6 +57,8 @@ API_PATHS = (
 # The endings of petitions' files, as on Parliament's own site. No path of a page ends in them.
 PETITION_FILES = (".json", ".csv")
 GZIP_LEVEL = 6  # the highest, 9, takes three times as long and saves a hundredth more
+# All applications have the same routes.
+_DOCUMENT = Document()
 _HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException, ClientDisconnect)
 
 
@@ -67,6 +69,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     """
     state = AppState.of(lobby or open_lobby(settings), owns_lobby=lobby is None)
     service = DescribedApi(
+        made=_DOCUMENT,
         title="Central Lobby",
         version=version(),
         description="Petitions, letters to MPs, and who has signed the motion.",

@@ -8,6 +8,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,9 @@ router = APIRouter(include_in_schema=False)
 async def read_document(request: Request) -> Response:
     """Returns the document, made and gzipped once: that takes a good part of a second."""
     api: DescribedApi = request.app
-    if api.packed_document is None:
-        api.packed_document = await run_in_threadpool(_packed, api)
-    return api.packed_document.response(request)
+    if api.made.packed is None:
+        api.made.packed = await run_in_threadpool(_packed, api)
+    return api.made.packed.response(request)
 
 
 def operation_id(route: APIRoute) -> str:
@@ -85,18 +86,28 @@ def operation_id(route: APIRoute) -> str:
     return f"{tag}_{route.name}"
 
 
-class DescribedApi(FastAPI):
-    """An application with the completed OpenAPI document."""
+@dataclass(slots=True)
+class Document:
+    """The document of all applications that have the same routes, once one of them was asked."""
 
-    packed_document: CachedAnswer | None = None
+    whole: dict[str, Any] | None = None
+    packed: CachedAnswer | None = None
+
+
+class DescribedApi(FastAPI):
+    """An application with the completed OpenAPI document, which applications may share."""
+
+    def __init__(self, *, made: Document, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.made = made
 
     def openapi(self) -> dict[str, Any]:
         """Returns the document. Makes it at the first call only."""
-        is_new = self.openapi_schema is None
-        document = super().openapi()
-        if is_new:
+        if self.made.whole is None:
+            document = super().openapi()
             self._complete(document)
-        return document
+            self.made.whole = document
+        return self.made.whole
 
     def _complete(self, document: dict[str, Any]) -> None:
         calls = {
