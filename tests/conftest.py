@@ -3,6 +3,7 @@
 Each gets a copy of a migrated database with the demonstration, which is made once a run.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from core import logs
+from core import garbage, logs
 from core.setting_names import PREFIX
 from core.settings import Settings
 from main import create_app
@@ -39,6 +40,12 @@ hypothesis_settings.load_profile("without deadlines")
 Settings.model_config["env_file"] = None
 for variable in [name for name in os.environ if name.upper().startswith(PREFIX)]:
     del os.environ[variable]
+
+
+def pytest_collection_finish() -> None:
+    """Starts the garbage collector, which tests/__init__.py stops, as the service does."""
+    garbage.calm()
+    gc.enable()
 
 
 def _scratch_folder() -> Path:
