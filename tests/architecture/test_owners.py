@@ -70,6 +70,7 @@ def test_only_letter_states_writes_the_state_of_a_letter() -> None:
     written = {
         our_files.name_of(file): columns
         for file in our_files.modules()
+        if "letter" in file.read_text("utf-8").lower()  # to look at each name takes seconds
         if (columns := columns_written_in(our_files.tree_of(file)))
     }
     assert written == WRITERS

@@ -136,6 +136,7 @@ def test_every_finding_has_a_code() -> None:
     calls = [
         (our_files.name_of(file), node.lineno)
         for file in our_files.modules("services")
+        if "Finding(" in file.read_text("utf-8")  # to look at each call takes seconds
         for node in ast.walk(our_files.tree_of(file))
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) == "Finding"

@@ -69,7 +69,7 @@ def test_only_private_columns_seal() -> None:
     calls = {
         (our_files.name_of(file), name)
         for file in our_files.modules()
-        for name, _ in our_files.calls_in(file)
+        for name, _ in our_files.facts_of(file).calls
         if name.endswith(("keyring.seal", "keyring.seal_all", "ring.seal", "ring.seal_all"))
     }
     assert calls == {
