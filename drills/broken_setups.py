@@ -9,7 +9,6 @@ is wrong.
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,8 +18,8 @@ from pathlib import Path
 
 from core.settings import ROOT
 from drills.errors import DrillFailed
-from tools import smtp_sink
-from tools.processes import LOBBY
+from tools import forked_commands, smtp_sink
+from tools.forked_commands import Done
 
 HEAD = ("what is wrong", "status", "found", "what `lobby check` says")
 _Break = Callable[[Path], None]
@@ -158,23 +157,13 @@ def run() -> Iterator[Result]:
             yield Result(setup, check.returncode, said)
 
 
-def _lobby(
-    folder: Path, settings: dict[str, str], command: str
-) -> "subprocess.CompletedProcess[str]":
+def _lobby(folder: Path, settings: dict[str, str], command: str) -> Done:
     others = {name: value for name, value in os.environ.items() if not name.startswith("LOBBY_")}
     environment = others | {"LOBBY_DATA_DIR": str(folder)} | settings
-    return subprocess.run(
-        [*LOBBY, command],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return forked_commands.run(["lobby", command], cwd=ROOT, env=environment, timeout=120)
 
 
-def _lines(done: "subprocess.CompletedProcess[str]") -> list[str]:
+def _lines(done: Done) -> list[str]:
     return [line.strip() for line in done.stderr.splitlines() if line.strip()]
 
 

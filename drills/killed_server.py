@@ -4,7 +4,6 @@ import asyncio
 import random
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import closing, contextmanager
@@ -13,10 +12,11 @@ from dataclasses import dataclass
 from core.settings import ROOT, Settings
 from drills.clients import ClientPool, Workload
 from drills.errors import DrillFailed
-from tools.processes import LOBBY, memory_mb
+from tools.forked_commands import Fork
+from tools.processes import memory_mb
 from tools.settings import environment
 
-SERVE = [*LOBBY, "serve", "--port"]
+SERVE = ["lobby", "serve", "--port"]
 LONGEST_LINGER = 0.03
 _BESIDE = 8  # connections
 # Below the ephemeral ports: a client that connects while the server is down could otherwise get the
@@ -53,10 +53,8 @@ class Server:
 
     def start(self) -> None:
         """Starts the process, and does not wait until it answers."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*SERVE, str(self.port)], cwd=ROOT, env=self._environment, stdout=log, stderr=log
-            )
+        command, log = [*SERVE, str(self.port)], self._log
+        self._process = Fork(command, cwd=ROOT, env=self._environment, out=log, err=log)
 
     async def answers(self) -> None:
         """Waits for an answer. Raises DrillFailed when the process has ended or takes too long."""

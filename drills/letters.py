@@ -25,11 +25,11 @@ from services.assembly import Lobby, open_lobby
 from services.letters.uncertain import SettlementResult
 from services.mail import outbox
 from tools import sample_data, smtp_sink
-from tools.processes import LOBBY
+from tools.forked_commands import Fork
 from tools.settings import environment
 
 MOST_LETTERS, MOST_KILLS = 12_000, 200
-WORKER = [*LOBBY, "worker"]
+WORKER = ["lobby", "worker"]
 UNDER_WAY = (
     MessageState.QUEUED,
     MessageState.CLAIMED,
@@ -78,17 +78,13 @@ class WorkerPool:
         self._size = size
         self._log = settings.data_dir / "worker.log"
         self._environment = environment(settings)
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: list[Fork] = []
 
     def start(self) -> None:
         """Starts the processes that are missing."""
-        with self._log.open("ab") as log:
-            while len(self._processes) < self._size:
-                self._processes.append(
-                    subprocess.Popen(
-                        WORKER, cwd=ROOT, env=self._environment, stdout=log, stderr=log
-                    )
-                )
+        log, env = self._log, self._environment
+        while len(self._processes) < self._size:
+            self._processes.append(Fork(WORKER, cwd=ROOT, env=env, out=log, err=log))
 
     def kill(self, limit: int) -> int:
         """Sends SIGKILL to at most `limit` processes, and ends the others in order.

@@ -9,7 +9,6 @@ not be counted. `python -m drills.secret` prints a Markdown table.
 
 import argparse
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -22,7 +21,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from core import logs
-from core.settings import Settings
+from core.settings import ROOT, Settings
 from models import Signature, SignatureState, Supporter
 from models.base import table_of
 from services.assembly import Lobby, open_lobby
@@ -32,16 +31,16 @@ from services.demonstration import invented_campaign
 from services.operations import recounts
 from services.signatures import confirming, recording
 from services.signatures.recording import SignatureRequest
-from tools import earlier_signatures, sample_data, sealed_rows
+from tools import earlier_signatures, forked_commands, sample_data, sealed_rows
 from tools.databases import fresh_database
 from tools.earlier_signatures import EarlierSignature
-from tools.processes import LOBBY
+from tools.forked_commands import Fork
 from tools.settings import SECRET, environment, throwaway_settings
 
 SIGNATURES, KILLS = 200_000, 2
 NEW = "the second secret of a drill in which everybody is invented"
 AT_ONCE, AGAIN = 1000, 1000
-ROTATE = [*LOBBY, "secret", "rotate", "--stopped"]
+ROTATE = ["lobby", "secret", "rotate", "--stopped"]
 SLUG = invented_campaign.about().petition
 _signature, _supporter = table_of(Signature), table_of(Supporter)
 
@@ -122,13 +121,13 @@ def _rotate(lobby: Lobby, report: Report, kills: int) -> None:
     variables = environment(_with_secrets(lobby.settings, NEW, SECRET))
     started = time.monotonic()
     for number in range(kills):
-        process = subprocess.Popen(ROTATE, env=variables, stderr=subprocess.DEVNULL)
+        process = Fork(ROTATE, cwd=ROOT, env=variables)
         share = (number + 1) / (kills + 1)
         while process.poll() is None and _share_done(lobby) < share:
             time.sleep(0.02)
         process.kill()
         report.killed_at_work += process.wait() == -signal.SIGKILL
-    done = subprocess.run(ROTATE, env=variables, capture_output=True, text=True, check=False)
+    done = forked_commands.run(ROTATE, cwd=ROOT, env=variables)
     report.seconds = time.monotonic() - started
     report.values_a_second = report.values / report.seconds
     report.check(f"the command failed: {done.stderr.strip()[-200:]}", done.returncode)

@@ -150,7 +150,6 @@ def test_the_worker_delivers_what_is_due_and_stops_when_told(demo: Cli) -> None:
         until(lambda: any(mails.glob("*.eml")), worker)
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(timeout=20) == 0
-        assert worker.stderr is not None
         assert "Traceback" not in worker.stderr.read()
 
 

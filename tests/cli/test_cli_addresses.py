@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import subprocess
 
 import httpx2
 import pytest
@@ -11,14 +10,14 @@ import pytest
 from core.settings import ROOT
 from core.version import version
 from services.organisations import organisations
-from tests.support.cli import ORGANISATION, Cli, free_port, until
+from tests.support.cli import ORGANISATION, Cli, Running, free_port, until
 from tests.support.common import PETITION, SECRET
 
 pytestmark = pytest.mark.slow
 SIGNATURE = {"name": "Anna", "email": "anna@example.org", "postcode": "EH1 1YZ"}
 
 
-def lines_of(process: "subprocess.Popen[str]") -> list[str]:
+def lines_of(process: Running) -> list[str]:
     """Stops a command in an orderly way; returns what it told, without the log."""
     process.send_signal(signal.SIGTERM)
     _, text = process.communicate(timeout=60)
@@ -70,7 +69,6 @@ def test_a_base_url_that_is_set_stays_and_its_mismatch_is_told(demo: Cli) -> Non
 def test_the_worker_says_when_it_starts_and_stops_and_shows_no_password(demo: Cli) -> None:
     demo.settings["LOBBY_SMTP_URL"] = f"smtp://post:hidden@127.0.0.1:{free_port()}"
     with demo.running("worker") as worker:
-        assert worker.stderr is not None
         first = worker.stderr.readline()
         (last,) = lines_of(worker)
     assert first.startswith(f"The worker has started: version {version()}, database sqlite:///")

@@ -9,11 +9,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from services.demonstration import invented_campaign
-from tests.support.cli import Cli, free_port, until
+from tests.support.cli import Cli, free_port, status_of, until
 
 pytestmark = pytest.mark.slow
 
@@ -101,22 +100,14 @@ def test_a_restore_makes_a_database_where_there_is_none(
 
 def test_a_backup_is_made_beside_a_server_and_a_restore_is_not(demo: Cli, tmp_path: Path) -> None:
     port = free_port()
-    address = f"http://127.0.0.1:{port}/livez"
-
-    def answers() -> bool:
-        try:
-            return httpx2.get(address).status_code == 200
-        except httpx2.ConnectError:
-            return False
-
     file = tmp_path / "copy.db"
     with demo.running("serve", "--port", str(port)) as server:
-        until(answers, server)
+        until(lambda: status_of(port) == 200, server)
         assert demo("backup", file).returncode == 0
         reason = demo.refused("restore", file, "--yes")
         assert f"has a server already: process {server.pid} (`lobby serve` on 127.0.0.1:" in reason
         assert not list(demo.data.glob(".*.part"))
-        assert answers()
+        assert status_of(port) == 200
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=20) in (0, -signal.SIGTERM)
 

@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from core.settings import ROOT
-from tests.support.cli import Cli, free_port, until
+from tests.support.cli import Cli, Process, Running, free_port, status_of, until
 
 pytestmark = pytest.mark.slow
 SINCE = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-Process = subprocess.Popen[str]
 
 
 def lock_of(demo: Cli, role: str) -> Path:
@@ -31,22 +29,15 @@ def is_held(demo: Cli, role: str, process: Process) -> bool:
 
 
 @contextmanager
-def serving(demo: Cli, port: int) -> Iterator[Process]:
+def serving(demo: Cli, port: int) -> Iterator[Running]:
     """Runs a server that answers."""
-
-    def answers() -> bool:
-        try:
-            return httpx2.get(f"http://127.0.0.1:{port}/livez").status_code == 200
-        except httpx2.ConnectError:
-            return False
-
     with demo.running("serve", "--port", str(port)) as server:
-        until(answers, server)
+        until(lambda: status_of(port) == 200, server)
         yield server
 
 
 @contextmanager
-def working(demo: Cli) -> Iterator[Process]:
+def working(demo: Cli) -> Iterator[Running]:
     with demo.running("worker") as worker:
         until(lambda: is_held(demo, "worker", worker), worker)
         yield worker
@@ -73,7 +64,7 @@ def test_a_second_server_is_refused_by_name_and_the_first_goes_on(demo: Cli) -> 
         assert re.search(rf"lobby\.db has a server already: {named}\.", reason), reason
         assert demo("organisation", "create", "Another", "--slug", "another").returncode == 0
         assert demo("check").returncode == 0, "other commands work beside it"
-        assert httpx2.get(f"http://127.0.0.1:{port}/livez").status_code == 200
+        assert status_of(port) == 200
 
 
 def test_a_worker_beside_a_server_that_is_one_too_is_refused(demo: Cli) -> None:
@@ -160,7 +151,6 @@ def test_a_database_that_others_could_read_is_taken_from_them_with_a_warning(dem
         until(lambda: demo.database.stat().st_mode & 0o777 == 0o600, worker)
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(timeout=20) == 0
-        assert worker.stderr
         warnings = [line for line in worker.stderr if "database_was_open_to_others" in line]
     assert len(warnings) == 1
     assert f"{demo.database} had mode 644, and has 600 now" in warnings[0]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from cli import app
 from cli.lazy import LazyCommand
 from services.errors import Unavailable
-from tests.support.cli import Cli, free_port, until
+from tests.support.cli import Cli, free_port, status_of, until
 from tests.support.common import SECRET
 from tests.support.database.secret_versions import NEW, OTHER
 
@@ -148,20 +148,13 @@ def test_an_empty_key_file_is_refused(demo: Cli) -> None:
 def test_a_server_that_lost_its_secret_says_so_when_asked_whether_it_is_ready(demo: Cli) -> None:
     port, old = free_port(), (demo.data / "secret_key").read_text().strip()
     with demo.running("serve", "--port", str(port)) as server:
-        until(lambda: status_of(port) == 200, server)
+        until(lambda: status_of(port, "/readyz") == 200, server)
         create_and_rotate(demo)
         answer = httpx2.get(f"http://127.0.0.1:{port}/readyz")
         assert answer.status_code == 503
         assert answer.json()["code"] == "wrong_secret_key"
         assert str(demo.data) not in answer.text
         assert "lacks the newest secret" in demo.refused("check", LOBBY_SECRET_KEY=old)
-
-
-def status_of(port: int) -> int:
-    try:
-        return httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code
-    except httpx2.HTTPError:
-        return 0
 
 
 def create_and_rotate(demo: Cli) -> None:
@@ -227,9 +220,9 @@ def test_a_server_with_both_secrets_serves_during_a_rotation_and_takes_it_up(dem
     assert demo("secret", "create", "--yes").returncode == 0
     port = free_port()
     with demo.running("serve", "--port", str(port)) as server:
-        until(lambda: status_of(port) == 200, server)
+        until(lambda: status_of(port, "/readyz") == 200, server)
         assert demo("secret", "rotate", "--stopped").returncode == 0
-        assert status_of(port) == 200
+        assert status_of(port, "/readyz") == 200
         page = httpx2.get(f"http://127.0.0.1:{port}/campaigns/nhs-professionals")
         assert page.status_code == 200
 
@@ -237,7 +230,6 @@ def test_a_server_with_both_secrets_serves_during_a_rotation_and_takes_it_up(dem
 def test_a_start_says_that_a_new_secret_waits(demo: Cli) -> None:
     assert demo("secret", "create", "--yes").returncode == 0
     with demo.running("worker") as process:
-        assert process.stderr is not None
         assert "is new and seals nothing yet: run `lobby secret" in process.stderr.readline()
     assert "is new and seals nothing yet" in demo("check").stderr
 

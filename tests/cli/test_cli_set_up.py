@@ -5,7 +5,7 @@ import re
 import httpx2
 import pytest
 
-from tests.support.cli import Cli, free_port, until
+from tests.support.cli import Cli, free_port, status_of, until
 from tests.support.pages import hidden
 
 pytestmark = pytest.mark.slow
@@ -23,8 +23,7 @@ def test_serving_nothing_yet_prints_a_link_that_makes_the_first_owner(cli: Cli) 
     port = free_port()
     site = f"http://127.0.0.1:{port}"
     with cli.running("serve", "--port", str(port)) as server:
-        until(lambda: is_ready(site), server)
-        assert server.stderr is not None
+        until(lambda: status_of(port) == 200, server)
         found = next(match for line in server.stderr if (match := LINK.search(line)))
         assert found.group(1) == str(port)
         path, token = f"{site}/set-up/{found.group(2)}", found.group(2)
@@ -45,14 +44,7 @@ def test_serving_nothing_yet_prints_a_link_that_makes_the_first_owner(cli: Cli) 
 def test_serving_an_organisation_prints_no_link(demo: Cli) -> None:
     port = free_port()
     with demo.running("serve", "--port", str(port)) as server:
-        until(lambda: is_ready(f"http://127.0.0.1:{port}"), server)
+        until(lambda: status_of(port) == 200, server)
         server.terminate()
         shown = server.communicate(timeout=30)[1]
     assert "set-up" not in shown
-
-
-def is_ready(site: str) -> bool:
-    try:
-        return httpx2.get(f"{site}/livez").status_code == 200
-    except httpx2.HTTPError:
-        return False

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -12,7 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+import httpx2
 
 from core.settings import Settings
 from services.assembly import Lobby, open_lobby
@@ -24,6 +25,20 @@ ORGANISATION = invented_campaign.about().organisation
 KEY = re.compile(r"lobby_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n")
 Done = subprocess.CompletedProcess[str]
 OF_IT = ("--organisation", ORGANISATION)
+
+
+class Running(forked_commands.Fork):
+    """A command that runs, and what it writes to standard error."""
+
+    stderr: TextIO
+
+    def communicate(self, timeout: float | None = None) -> tuple[None, str]:
+        """Waits for the end, and returns what the command told."""
+        self.wait(timeout)
+        return None, self.stderr.read()
+
+
+Process = Running | subprocess.Popen[str]
 
 
 @dataclass
@@ -70,23 +85,19 @@ class Cli:
         return lines[0]
 
     @contextmanager
-    def running(self, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
-        """Starts a command, and kills it at the end of the block."""
-        # A shell lets the programs that it starts in the background ignore interrupts.
-        previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-        process = subprocess.Popen(
-            [COMMAND, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        signal.signal(signal.SIGINT, previous)
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.communicate()
+    def running(self, *arguments: str) -> "Iterator[Running]":
+        """Starts a command in a fork, and kills it at the end of the block."""
+        stderr, end = forked_commands.pipe()
+        command: list[str | Path] = [COMMAND, *arguments]
+        with stderr, os.fdopen(stderr.fileno(), closefd=False) as told:
+            with end:
+                process = Running(command, cwd=self.folder, env=self.environment, err=end)
+            process.stderr = told
+            try:
+                yield process
+            finally:
+                process.kill()
+                process.wait()
 
     @property
     def database(self) -> Path:
@@ -99,7 +110,8 @@ class Cli:
     def counts(self) -> dict[str, int]:
         """Returns the number of rows of every table."""
         names = [name for (name,) in self.sql("SELECT name FROM sqlite_master WHERE type='table'")]
-        return {name: self.sql(f'SELECT count(*) FROM "{name}"')[0][0] for name in names}
+        each = (f"SELECT '{name}', count(*) FROM \"{name}\"" for name in names)
+        return dict(self.sql(" UNION ALL ".join(each)))
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -116,15 +128,22 @@ class Cli:
         lobby.close()
 
 
-def until(
-    condition: Callable[[], bool], process: "subprocess.Popen[str]", *, pause: float = 0.02
-) -> None:
+def until(condition: Callable[[], bool], process: Process, *, pause: float = 0.02) -> None:
     """Waits up to 30 seconds for something that a running command is about to do."""
     end = time.monotonic() + 30
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, "it did not happen"
         time.sleep(pause)
+
+
+def status_of(port: int, path: str = "/livez") -> int:
+    """Returns the status of a server's answer, and 0 as long as there is none."""
+    try:
+        # To read the certificates of authorities would cost 25 ms of a processor at each call.
+        return httpx2.get(f"http://127.0.0.1:{port}{path}", verify=False).status_code
+    except httpx2.HTTPError:
+        return 0
 
 
 def free_port() -> int:

@@ -1,19 +1,15 @@
-"""A server of its own with short bounds in time, and clients that write bytes to it.
-
-`python -m tests.support.wire PORT BOUNDS` serves the application; BOUNDS is a JSON object.
-"""
+"""A server of its own with short bounds in time, and clients that write bytes to it."""
 
 import json
 import re
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import uvicorn
 
@@ -22,6 +18,7 @@ from api.front.wire_bounds import Bounds
 from cli.serving import SERVER
 from core.settings import ROOT, Settings
 from tests.support.cli import free_port
+from tools.forked_commands import Fork
 from tools.settings import environment
 
 QUICK = {"head_seconds": 1, "body_seconds": 2, "linger_seconds": 2, "drain_seconds": 1}
@@ -124,11 +121,8 @@ class WireClient:
 def wire_server(settings: Settings, **bounds: int) -> Iterator[WireServer]:
     """Starts a server, and kills it at the end of the block."""
     port, log = free_port(), settings.data_dir / "server.log"
-    command = [sys.executable, "-m", "tests.support.wire", str(port), json.dumps(QUICK | bounds)]
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment(settings), stdout=stream, stderr=stream
-        )
+    command = ["wire", str(port), json.dumps(QUICK | bounds)]
+    process = Fork(command, cwd=ROOT, env=environment(settings), out=log, err=log, main=serve)
     try:
         wait_until_it_serves(port, process)
         yield WireServer(port, process.pid, log)
@@ -137,7 +131,7 @@ def wire_server(settings: Settings, **bounds: int) -> Iterator[WireServer]:
         process.wait()
 
 
-def wait_until_it_serves(port: int, process: "subprocess.Popen[Any]") -> None:
+def wait_until_it_serves(port: int, process: Fork) -> None:
     """Waits until somebody listens at the port."""
     ends = time.monotonic() + 60
     while True:
@@ -149,12 +143,10 @@ def wait_until_it_serves(port: int, process: "subprocess.Popen[Any]") -> None:
         time.sleep(0.05)
 
 
-def main() -> None:
+def serve() -> None:
+    """Serves the application at the port of the first argument; the second one is JSON: bounds."""
+
     class Protocol(BoundedProtocol):
         bounds: ClassVar[Bounds] = Bounds(**json.loads(sys.argv[2]))
 
     uvicorn.run("main:app", port=int(sys.argv[1]), **(SERVER | {"http": Protocol}))
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,6 @@ The responses are hand-made in the form of real ones: 21 seats on two pages.
 
 import csv
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +36,8 @@ from tests.support.outside.members_api import (
     office,
     serving,
 )
+from tools import forked_commands
+from tools.forked_commands import Done
 
 COMMAND = Path(sys.executable).with_name("lobby")
 TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Office)
@@ -667,7 +668,7 @@ class Command:
         self.lobby, self.api = lobby, api
         api.people = list(ALL_MEMBERS)
 
-    def __call__(self, *options: str) -> "subprocess.CompletedProcess[str]":
+    def __call__(self, *options: str) -> Done:
         settings = self.lobby.settings
         environment = {
             name: value for name, value in os.environ.items() if name in ("PATH", "HOME")
@@ -678,14 +679,11 @@ class Command:
             "LOBBY_SECRET_KEY": SECRET,
             "LOBBY_MEMBERS_API_URL": self.api.url,
         }
-        return subprocess.run(
+        return forked_commands.run(
             [COMMAND, "sync", "members", *options],
             cwd=settings.data_dir,
             env=environment | ours,
-            capture_output=True,
-            text=True,
             timeout=60,
-            check=False,
         )
 
 

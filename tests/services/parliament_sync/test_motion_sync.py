@@ -6,7 +6,6 @@ available.
 
 import json
 import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -47,6 +46,8 @@ from tests.support.outside.motions_api import (
     withdrawn,
     without,
 )
+from tools import forked_commands
+from tools.forked_commands import Done
 
 COMMAND = Path(sys.executable).with_name("lobby")
 REAL_MOTION = 65938
@@ -569,7 +570,7 @@ class Command:
     lobby: Lobby
     api: Parliament
 
-    def __call__(self, *ids: int) -> "subprocess.CompletedProcess[str]":
+    def __call__(self, *ids: int) -> Done:
         settings = self.lobby.settings
         environment = {
             name: value for name, value in os.environ.items() if name in ("PATH", "HOME")
@@ -580,14 +581,11 @@ class Command:
             "LOBBY_SECRET_KEY": SECRET,
             "LOBBY_MOTIONS_API_URL": self.api.url,
         }
-        return subprocess.run(
+        return forked_commands.run(
             [COMMAND, "sync", "motions", *map(str, ids)],
             cwd=settings.data_dir,
             env=environment | ours,
-            capture_output=True,
-            text=True,
             timeout=60,
-            check=False,
         )
 
 
