@@ -455,6 +455,7 @@ def raw_rows(lobby: Lobby, table: str) -> list[dict[str, Any]]:
         return sorted((dict(row) for row in rows), key=str)
 
 
+@pytest.mark.slow
 def test_the_way_down_and_up_keeps_every_signature_and_consent_as_it_was(lobby: Lobby) -> None:
     request = SignatureRequest(PETITION, "Anna", "anna@example.org", CAN_SIGN, updates=False)
     sign_and_confirm(lobby, request)
@@ -481,34 +482,7 @@ def test_the_way_down_and_up_keeps_every_signature_and_consent_as_it_was(lobby: 
     assert {table: raw_rows(lobby, table) for table in kept} == before
 
 
-@pytest.mark.parametrize("change", ["mail_off", "later answer", None])
-def test_the_way_up_dates_signatures_whose_signers_have_changed_an_answer(
-    lobby: Lobby, change: str | None
-) -> None:
-    request = SignatureRequest(PETITION, "Anna", "anna@example.org", CAN_SIGN, updates=True)
-    (row_id,) = sign_and_confirm(lobby, request)
-    engine.migrate(lobby.database, "0021")
-    later = START + timedelta(days=1)
-    with lobby.database.write() as session:
-        consents = table_of(Consent)
-        statement = sa.select(consents).where(consents.c.signature_id == row_id)
-        answer = dict(session.connection().execute(statement).mappings().one())
-        if change == "mail_off":
-            person = table_of(Supporter).c.id == answer["supporter_id"]
-            values = {"mail_off_at": later}
-            session.execute(sa.update(table_of(Supporter)).where(person).values(values))
-        elif change:
-            answer |= {"id": new_id(), "granted": False, "effective_at": later}
-            session.execute(sa.insert(consents).values(answer))
-    before = datetime.now(UTC)
-    engine.migrate(lobby.database)
-    with lobby.database.read() as session:
-        rows = session.exec(select(Signature)).all()
-    moved = {row.id for row in rows if row.changed_at >= before}
-    assert moved == ({row_id} if change else set()), "copies get it with their next look"
-    assert all(row.changed_at == row.confirmed_at for row in rows if row.id not in moved)
-
-
+@pytest.mark.slow
 def test_what_was_disowned_lately_is_asked_about_no_more_after_the_way_up(lobby: Lobby) -> None:
     engine.migrate(lobby.database, "0015")
     with lobby.database.write() as session:
@@ -644,6 +618,7 @@ def _all(lobby: Lobby, table: sa.Table) -> list[Any]:
         return list(connection.execute(sa.select(table)))
 
 
+@pytest.mark.slow
 def test_the_way_up_gives_existing_news_addresses_of_its_own(lobby: Lobby) -> None:
     engine.migrate(lobby.database, "0017")
     with lobby.database.write() as session:

@@ -485,6 +485,7 @@ def test_nobody_gets_in_without_signing_in(client: TestClient, lobby: Lobby) -> 
     assert letters_of(lobby) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [

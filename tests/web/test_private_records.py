@@ -181,6 +181,7 @@ def test_nobody_but_editors_and_owners_sees_notes_answers_and_contacts(
             assert reached > 10, f"{name} reads hardly anything: {reached}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", [Role.EDITOR, Role.OWNER])
 def test_editors_and_owners_see_them_on_the_page_alone(
     limitless: Lobby, app: FastAPI, role: Role

@@ -58,6 +58,7 @@ def die_before_the_commit(desk: Desk) -> None:
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == 41
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_before_the_commit_leaves_nothing_and_the_next_tells(due: Desk) -> None:
     die_before_the_commit(due)
     assert count(due) == (0, 0)

@@ -110,6 +110,7 @@ def test_an_import_that_its_signer_has_to_confirm_counts_when_they_do(
     assert changed(lobby, before) == {START + timedelta(hours=5): 1}
 
 
+@pytest.mark.slow
 def test_the_migration_moves_earlier_imports_to_the_hours_in_which_they_were_given(
     lobby: Lobby, clock: Clock
 ) -> None:
@@ -132,6 +133,7 @@ def test_the_migration_moves_earlier_imports_to_the_hours_in_which_they_were_giv
     assert hours(lobby) == after
 
 
+@pytest.mark.slow
 def test_the_migration_leaves_an_import_that_its_signer_confirmed_where_it_was_counted(
     lobby: Lobby, clock: Clock
 ) -> None:

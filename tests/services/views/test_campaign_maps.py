@@ -79,6 +79,7 @@ def test_each_seat_is_in_the_step_that_has_its_number(tally: Tally, by: MapBy) -
             assert below is None or value < below
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(tallies(), BY_COUNT)
 def test_steps_follow_each_other_without_a_gap_and_the_last_is_the_strongest(
@@ -151,6 +152,7 @@ def test_steps_begin_at_round_numbers(values: list[float], breaks: tuple[float, 
     assert campaign_maps.breaks_of(values) == breaks
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0.01, 10_000).map(lambda value: round(value, 2)), min_size=100))
 def test_no_step_is_empty_and_each_number_is_in_one(values: list[float]) -> None:
     breaks = campaign_maps.breaks_of(values)

@@ -78,6 +78,7 @@ def test_guesses_in_one_session_stop_neither_another_one_nor_signing_in(
     assert guess(client, 1) == [429]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_whoever_goes_on_guessing_waits_a_minute_then_an_hour_then_a_day(
     client: DeskClient, lobby: Lobby

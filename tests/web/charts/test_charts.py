@@ -158,6 +158,7 @@ def test_a_line_is_as_high_as_the_total_of_each_day(
         assert f"{values[-1]:,}" in texts
 
 
+@pytest.mark.slow
 @given(days, st.integers(1, 1500))
 def test_the_axis_names_days_that_lie_apart(first: date, number: int) -> None:
     shown = [first + timedelta(days=index) for index in range(number)]

@@ -59,6 +59,7 @@ def sent_letters(session: Session) -> list[tuple[int, datetime]]:
     return [(member_id, sent_at) for member_id, sent_at in rows if sent_at]
 
 
+@pytest.mark.slow
 def test_the_comparison_is_that_of_a_recount_from_the_rows(
     signed_in: DeskClient, lobby: Lobby, clock: Clock
 ) -> None:
@@ -111,6 +112,7 @@ def test_the_comparison_is_that_of_a_recount_from_the_rows(
     assert len(letters) == tally.letters_sent
 
 
+@pytest.mark.slow
 def test_each_mp_has_the_letters_and_days_of_a_recount(
     signed_in: DeskClient, lobby: Lobby, clock: Clock
 ) -> None:

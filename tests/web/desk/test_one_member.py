@@ -85,6 +85,7 @@ def follow_seat(lobby: Lobby, code: str) -> int:
     return 990_001
 
 
+@pytest.mark.slow
 def test_every_figure_is_that_of_the_api_of_the_files_and_of_a_count_of_the_rows(
     lobby: Lobby, signed_in: DeskClient
 ) -> None:
@@ -125,6 +126,7 @@ def test_the_chart_of_letters_its_table_and_its_file_have_the_same_weeks(
     assert set(map(int, drawn)) <= set(shown)
 
 
+@pytest.mark.slow
 def test_following_next_leads_through_the_whole_list_and_ends(signed_in: DeskClient) -> None:
     for query in ("", "?standing=cannot&sort=member", "?party=Labour&sort=-letters_sent"):
         rows = rows_of(signed_in.get(f"{MPS}{query}"))

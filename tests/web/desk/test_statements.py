@@ -76,6 +76,7 @@ def add_rows(lobby: Lobby, name: str) -> None:
     campaign_rows.fill(lobby, CAMPAIGN, Size(60, 30))
 
 
+@pytest.mark.slow
 def test_a_page_needs_a_fixed_number_of_statements_and_not_many(
     limitless: Lobby, owner: DeskClient
 ) -> None:

@@ -70,6 +70,7 @@ def rows_of_page(html: str) -> dict[str, tuple[str, ...]]:
     }
 
 
+@pytest.mark.slow
 @given(tallies())
 def test_a_public_tally_has_the_numbers_of_the_tally_from_five_up(tally: Tally) -> None:
     public = public_tallies.without_small(tally)
@@ -87,6 +88,7 @@ def test_a_public_tally_has_the_numbers_of_the_tally_from_five_up(tally: Tally) 
         )
 
 
+@pytest.mark.slow
 @given(tallies())
 def test_sums_of_groups_have_no_small_numbers_either(tally: Tally) -> None:
     summary = public_tallies.summary_of(tally)
@@ -96,6 +98,7 @@ def test_sums_of_groups_have_no_small_numbers_either(tally: Tally) -> None:
         assert row.signatures or row.signatures_per_1000 is None
 
 
+@pytest.mark.slow
 @given(tallies())
 def test_no_order_of_rows_tells_small_numbers_apart(tally: Tally) -> None:
     public = public_tallies.without_small(tally)

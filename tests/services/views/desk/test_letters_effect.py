@@ -164,6 +164,7 @@ members = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(members, max_size=300))
 def test_every_followed_mp_is_in_one_group_of_at_least_twenty(found: list[Mp]) -> None:
     followed = letters_effect.followed(found, DAY)
