@@ -6,6 +6,7 @@ who has not signed. An organiser's conditions can only narrow them.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from models import LetterAct
@@ -146,6 +147,7 @@ def choose(variants: Iterable[Variant], member: MemberProfile) -> Variant | None
     return next((variant for variant in variants if variant.fits(member)), None)
 
 
+@cache  # asked for each MP and letter of a page, with less than a hundred answers
 def holds(act: LetterAct, standing: Standing, eligibility: Eligibility) -> bool:
     """True if an act makes sense for a member. Nobody writes to a vacant seat."""
     if eligibility is Eligibility.VACANT:
@@ -163,7 +165,7 @@ def holds(act: LetterAct, standing: Standing, eligibility: Eligibility) -> bool:
 
 
 def _allows_region(wanted: Iterable[str], region: str | None) -> bool:
-    return _allows({name.casefold() for name in wanted}, region and region.casefold())
+    return not wanted or _allows({name.casefold() for name in wanted}, region and region.casefold())
 
 
 def every_kind() -> list[MemberProfile]:
@@ -183,5 +185,7 @@ def _allows(wanted: Collection[str], value: str | None) -> bool:
 
 def _allows_party(wanted: Iterable[str], party: str | None) -> bool:
     """Parties that sit together are one: see `parties`."""
+    if not wanted:
+        return True
     groups = {parties.group(name).casefold() for name in wanted}
-    return not groups or (party is not None and parties.group(party).casefold() in groups)
+    return party is not None and parties.group(party).casefold() in groups

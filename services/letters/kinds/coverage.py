@@ -29,6 +29,16 @@ class MemberKind(StrEnum):
     TOOK_NAME_OFF = "took-name-off"
 
 
+_BY_STANDING = {
+    Standing.SIGNED: MemberKind.SIGNED,
+    Standing.WITHDRAWN: MemberKind.TOOK_NAME_OFF,
+}
+_BY_ELIGIBILITY = {
+    Eligibility.CAN_SIGN: MemberKind.CAN_SIGN,
+    Eligibility.CONVENTION: MemberKind.IN_OFFICE,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class SittingMember:
     """A seat with its member, and what the conditions of letters compare of them.
@@ -68,16 +78,8 @@ class Coverage:
 
 def kind_of(profile: MemberProfile) -> MemberKind:
     """Returns the kind of an MP: what they did about the motion comes before what they can do."""
-    by_standing = {
-        Standing.SIGNED: MemberKind.SIGNED,
-        Standing.WITHDRAWN: MemberKind.TOOK_NAME_OFF,
-    }
-    by_eligibility = {
-        Eligibility.CAN_SIGN: MemberKind.CAN_SIGN,
-        Eligibility.CONVENTION: MemberKind.IN_OFFICE,
-    }
-    otherwise = by_eligibility.get(profile.eligibility, MemberKind.NEVER_SIGNS)
-    return by_standing.get(profile.standing, otherwise)
+    otherwise = _BY_ELIGIBILITY.get(profile.eligibility, MemberKind.NEVER_SIGNS)
+    return _BY_STANDING.get(profile.standing, otherwise)
 
 
 def sitting_members(
