@@ -80,6 +80,7 @@ drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, mi
 	@$(BIN)/python -m drills.slow_clients
 	@$(BIN)/python -m drills.consents
 	@$(BIN)/python -m drills.pages
+	@$(BIN)/python -m drills.recount_sums
 	@$(BIN)/python -m drills.n8n
 
 lock: ## Resolve the dependencies again (needs uv)

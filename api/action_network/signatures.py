@@ -33,14 +33,15 @@ from models import PetitionState
 from services.assembly import Lobby
 from services.campaigns import own_pages
 from services.campaigns.own_pages import OwnPetition
+from services.consents import introductions
+from services.consents.introductions import PersonDetails
 from services.errors import Conflict, NotFound
 from services.keys.api_keys import Caller
 from services.signatures import signature_pages
 from services.signatures.entries import Outcome
 from services.signatures.recording import constituency_of
 from services.signatures.signature_pages import SignatureFilter, SignatureView
-from services.supporters import introductions, tags
-from services.supporters.introductions import PersonDetails
+from services.supporters import tags
 from services.supporters.supporters import EmailAddress, SupporterDetails
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request, Response
 
 from api.answers.state import state_of
-from api.schemas.fields import Moment
+from api.schemas.fields import Since
 from services.database.time_windows import ChangePosition, ChangeWindow
 from services.errors import Invalid
 
@@ -37,8 +37,8 @@ class Page:
 
         `ids` has one id more than fits on this page if there is a next one; else there is none.
         """
-        if cursor := self.next_cursor(ids):
-            _link(request, response, cursor)
+        cursor = self.next_cursor(ids)
+        return _links(request, cursor) if cursor else {}
 
     def next_cursor(self, ids: list[UUID]) -> str | None:
         """Returns the cursor of the next page, or None if all `ids` fit on this one."""
@@ -57,7 +57,7 @@ class ChangesPage:
         self,
         cursor: Annotated[str | None, Query(max_length=40)] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
-        since: Moment | None = None,
+        since: Since | None = None,
     ) -> None:
         self.limit = limit
         self.after: UUID | None = None
@@ -74,19 +74,19 @@ class ChangesPage:
         if len(positions) > self.limit:
             last = positions[self.limit - 1]
             first = _microseconds(last.changed_at) if self.window else b""
-            _link(request, response, _written(first + last.id.bytes))
+            response.headers.update(_links(request, _written(first + last.id.bytes)))
 
 
 ThePage = Annotated[Page, Depends()]
 TheChangesPage = Annotated[ChangesPage, Depends()]
 
 
-def _link(request: Request, response: Response, cursor: str) -> None:
+def _links(request: Request, cursor: str) -> dict[str, str]:
     url = request.url.include_query_params(cursor=cursor)
     # Not the request's own address: its host is the client's word, and behind a proxy its scheme
     # may be http, which a key must not follow.
     site = state_of(request).lobby.settings.base_url
-    response.headers["Link"] = f'<{site}{url.path}?{url.query}>; rel="next"'
+    return {"Link": f'<{site}{url.path}?{url.query}>; rel="next"'}
 
 
 def _written(place: bytes) -> str:

@@ -126,7 +126,9 @@ def sitting_members(seats: list[Seat]) -> list[SittingMember]:
     """Converts the members of seats, in order of their ids."""
     found = [
         SittingMember(
-            **seat.member.model_dump(include={"id", "name", "party"}),
+            id=seat.member.id,
+            name=seat.member.name,
+            party=seat.member.party,
             party_name=parties.display_name(seat.member.party),
             party_group=parties.group(seat.member.party),
             constituency=ConstituencyAnswer.model_validate(seat.constituency),

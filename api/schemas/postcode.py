@@ -4,8 +4,8 @@ from api.schemas.fields import Answer
 from models import Constituency, Member
 from models.postcode import PostcodeStatus
 from services.parliament import parties
+from services.parliament.seat_snapshots import SeatConstituency, SeatMember
 from services.parliament.seats import Seat
-from services.tallies.seat_rows import SeatConstituency, SeatMember
 
 
 class ConstituencyAnswer(Answer):
@@ -79,8 +79,13 @@ def member_answer(
 
 def seat_answer(seat: Seat) -> SeatAnswer:
     """Converts a seat."""
-    shown = {"code", "name", "name_welsh", "nation", "region", "electorate"}
+    constituency = seat.constituency
     return SeatAnswer(
-        **seat.constituency.model_dump(include=shown),
-        member=member_answer(seat.member, seat.constituency),
+        code=constituency.code,
+        name=constituency.name,
+        name_welsh=constituency.name_welsh,
+        nation=constituency.nation,
+        region=constituency.region,
+        electorate=constituency.electorate,
+        member=member_answer(seat.member, constituency),
     )

@@ -20,6 +20,8 @@ from api.http.dependencies import (
 )
 from api.http.idempotency import GivenKey
 from api.http.paging import ChangesPage, TheChangesPage
+from api.http.query_names import KNOWN_NAMES
+from api.schemas.fields import same_of
 from api.schemas.letters.letter import offered_letter
 from api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from api.schemas.signature import (
@@ -136,6 +138,7 @@ def read_signatures(
     lobby: TheLobby,
     session: ReadSession,
     state: SignatureState | None = None,
+    status: SignatureState | None = None,
 ) -> list[SignatureAnswer] | list[PartnerSignatureAnswer]:
     """List signatures of a petition of the key's organisation, decrypted.
 

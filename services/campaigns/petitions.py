@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from models import Campaign, CampaignStatus, Petition, PetitionState, PetitionTally
 from services.campaigns import slugs

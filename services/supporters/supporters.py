@@ -1,7 +1,7 @@
 """Supporters, known to an organisation by email address, and their answers about news."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -216,7 +216,7 @@ def set_details(session: Session, people: Mapping[str, EmailAddress]) -> None:
     if not ids:
         return
     # PostgreSQL would lock the rows of the update in the order of its plan.
-    list(_LOCKED.rows(session, ids=[UUID(supporter_id) for supporter_id in ids]))
+    lock(session, [UUID(supporter_id) for supporter_id in ids])
     alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for supporter_id in ids:
         alike[_missing(people[supporter_id].details)].append(supporter_id)

@@ -260,12 +260,7 @@ def _spans(changes: Iterable[Change]) -> list[Change]:
     return found
 
 
-def _hours(
-    session: Session,
-    campaign_id: UUID,
-    begins: datetime | None = None,
-    ends: datetime | None = None,
-) -> tuple[_Steps, _Steps]:
+def _hours(session: Session, campaign_id: UUID) -> tuple[_Steps, _Steps]:
     """Returns the hours that changed the numbers of signatures and of letters, and by how much.
 
     Both come in one statement.

@@ -21,9 +21,9 @@ from services.campaigns import member_replies
 from services.campaigns.member_replies import Statement
 from services.errors import Conflict
 from services.parliament import parties
+from services.parliament.seat_snapshots import SeatConstituency, SeatMember
 from services.parliament.standing import Eligibility, StatedIntent
 from services.tallies import seat_table
-from services.tallies.seat_rows import SeatConstituency, SeatMember
 from services.tallies.seat_table import Tally, TallyRow
 from services.targets.reasons import Reason, reasons_of
 from services.targets.scores import MemberFacts, OtherMotion, Target, assess, rank
@@ -96,13 +96,13 @@ def _open_motion(motion: Motion | None) -> Motion:
 def _facts(tally: Tally, own: Mapping[int, Statement]) -> list[MemberFacts]:
     return [
         MemberFacts(
-            member_id=row.member.id,
-            party=parties.group(row.member.party),
-            standing=row.standing,
-            can_sign=row.eligibility is Eligibility.CAN_SIGN,
-            signatures=row.signatures,
-            letters=row.letters_sent,
-            said=_last_said(row, own.get(row.member.id)),
+            row.member.id,
+            parties.group(row.member.party),
+            row.standing,
+            row.eligibility is Eligibility.CAN_SIGN,
+            row.signatures,
+            row.letters_sent,
+            _last_said(row, own.get(row.member.id)),
         )
         for row in tally.rows
         if row.member

@@ -151,6 +151,7 @@ class _Sent:
 def recent(
     session: Session,
     campaign: Campaign,
+    letters: Letters,
     *,
     day: date | None,
     party: str,
@@ -161,8 +162,11 @@ def recent(
 
     It reads every letter: with 20,000 that takes longer than a page may.
     """
-    key = ("letters effect", campaign.id, day, party)
-    return counts.get(key, lambda: of_campaign(session, campaign, day=day, party=party, now=now))
+
+    def count() -> Effect:
+        return of_campaign(session, campaign, letters, day=day, party=party, now=now)
+
+    return counts.get(("letters effect", campaign.id, day, party), count)
 
 
 def of_campaign(
@@ -179,10 +183,10 @@ def of_campaign(
     Without a day of `day_of` it is the one on which half of the letters had gone: then many MPs had
     letters and many days follow. Without a party that fits it is the one with most MPs to compare.
     """
-    if letters.motion is None or letters.first_on is None or letters.half_on is None:
+    if letters.motion_id is None or letters.first_on is None or letters.half_on is None:
         return Effect(letters)
     chosen = day or min(letters.half_on, times.today(now) - timedelta(days=1))
-    mps = mps_of(session, campaign, letters.motion.id, chosen)
+    mps = mps_of(session, campaign, letters.motion_id, chosen)
     signed = tuple(letters_effect.since_letters(mps, letters.first_on))
     summary = letters_effect.summary(signed)
     if chosen < letters.first_on:

@@ -13,6 +13,7 @@ from models import Campaign
 from services.assembly import Lobby
 from services.common import times
 from services.errors import Invalid
+from services.traffic.minute_cache import Counted
 from services.views.desk import letters_effect_rows
 from services.views.desk.letters_effect import FEWEST, Group, Mp, Share
 from services.views.desk.letters_effect_rows import Effect
@@ -62,9 +63,16 @@ def show_effect(
         chosen = letters_effect_rows.day_of(day, letters, now=now)
     except Invalid as error:
         form.note(error)
-    effect = letters_effect_rows.of_campaign(
-        session, campaign, letters, day=chosen, party=party, now=now
+    counted = letters_effect_rows.recent(
+        session,
+        campaign,
+        letters,
+        day=chosen,
+        party=party,
+        counts=lobby.minute_counts,
+        now=now,
     )
+    effect = counted.value
     if effect.day and not form.problems:
         form.put(day=effect.day.isoformat())
     query = _query(effect, chosen, party)
@@ -73,6 +81,7 @@ def show_effect(
         status=422 if form.problems else 200,
         campaign=campaign,
         effect=effect,
+        counted_at=counted.at,
         form=form,
         rows=[(each, GROUPS[each.group], _bar(each)) for each in effect.shares],
         is_apart=_are_apart(effect.shares),
@@ -161,12 +170,19 @@ def mp_table(signed: tuple[Mp, ...]) -> Table:
     )
 
 
-def _effect(session: Session, campaign: Campaign, day: str, party: str, now: datetime) -> Effect:
+def _effect(
+    session: Session, lobby: Lobby, campaign: Campaign, day: str, party: str, now: datetime
+) -> Counted[Effect]:
     """Returns what a file shows. Raises Invalid for a day that cannot be compared from."""
     letters = letters_effect_rows.letters_of(session, campaign)
-    chosen = letters_effect_rows.day_of(day, letters, now=now)
-    return letters_effect_rows.of_campaign(
-        session, campaign, letters, day=chosen, party=party, now=now
+    return letters_effect_rows.recent(
+        session,
+        campaign,
+        letters,
+        day=letters_effect_rows.day_of(day, letters, now=now),
+        party=party,
+        counts=lobby.minute_counts,
+        now=now,
     )
 
 
