@@ -7,7 +7,9 @@ files, an environment without variables of ours, and a folder that looks like a 
 run`. A block that calls the server shares its data; any other block has a copy. `make` prints its
 commands and runs none (MAKEFLAGS). The page brings everything else, but for the files that
 `write_downloads` and `_write_mail_logs` in tests/support/documents/installations.py write. `lobby
-serve` takes a free port and ends when it answers, and a question is answered with yes.
+serve` takes a free port and ends when it answers, and a question is answered with yes. Stand-ins on
+loopback answer for Parliament's APIs (`.env`), and old versions of Node.js get the `crypto` that
+browsers have.
 """
 
 import base64

@@ -309,7 +309,7 @@ def test_an_unknown_postcode_signs_and_is_offered_another_way_to_a_letter(
     assert sign(client, postcode="ZE3 9JW").status_code == 303
     (mail,) = deliver()
     page = thanked(client, token_in(mail, "confirm"))
-    assert "We couldn’t find your constituency" in visible(page)
+    assert "We don’t know your constituency." in visible(page)
     assert f'href="{LETTER}"' in page.text
 
 

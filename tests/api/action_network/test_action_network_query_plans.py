@@ -111,7 +111,7 @@ def introduce(session: Session, lobby: Lobby) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize(
-    ("act", "fewest"), [(read_signatures, 10), (read_person, 11), (introduce, 12)]
+    ("act", "fewest"), [(read_signatures, 10), (read_person, 10), (introduce, 10)]
 )
 def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act, fewest: int) -> None:
     with lobby.database.write() as session, sent_statements() as sent:

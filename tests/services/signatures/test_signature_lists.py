@@ -106,6 +106,7 @@ def test_a_pending_signature_shows_what_was_typed(
     shown = {
         "id": str(row_id),
         "state": "pending",
+        "status": "pending",
         "name": "Anna Éxample",
         "email": "Anna@example.org",
         "postcode": "75001",
@@ -126,7 +127,7 @@ def test_a_pending_signature_shows_what_was_typed(
     clock.advance(hours=1)
     confirm(lobby, row_id)
     (confirmed,) = rows_of(client, key)
-    changed = {"state": "confirmed", "confirmed_at": "2026-07-01T14:00:00Z"}
+    changed = {"state": "confirmed", "status": "confirmed", "confirmed_at": "2026-07-01T14:00:00Z"}
     changed |= {"changed_at": "2026-07-01T14:00:00Z"}
     assert confirmed == shown | changed, "with the same id"
     assert rows_of(client, key, "state=pending") == []

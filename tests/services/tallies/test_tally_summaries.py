@@ -24,6 +24,7 @@ from models import (
 )
 from services.assembly import Lobby
 from services.campaigns import campaigns
+from services.parliament import seat_snapshots
 from tests.support.common import CAMPAIGN
 
 TALLY = f"/v1/campaigns/{CAMPAIGN}/tally"
@@ -334,7 +335,8 @@ def test_a_draft_and_an_unknown_campaign_have_no_summary(client: TestClient, lob
 def test_reading_takes_a_fixed_number_of_statements_and_never_scans_signatures(
     client: TestClient, lobby: Lobby, path: str
 ) -> None:
-    client.get(TALLY + path)  # now the seats are in memory
+    with lobby.database.read() as session:  # from now on the seats are in memory
+        seat_snapshots.of_day(session, lobby.clock().date())
     with statements(lobby) as before:
         client.get(TALLY + path)
     note(lobby, EDINBURGH, OverrideKind.SAYS_WILL_SIGN, date(2026, 6, 29))

@@ -628,6 +628,7 @@ def test_without_a_motion_that_takes_names_there_is_nobody_to_ask(
 
 
 def test_the_number_of_statements_is_the_same_however_much_there_is(lobby: Lobby) -> None:
+    statements(lobby)  # from now on the seats are in memory
     few = statements(lobby)
     for number in range(501, 511):
         change(lobby, add_motion(number, MORAG, HARPREET, YUSRA, linked=number % 2 == 0))

@@ -7,7 +7,7 @@ import pytest
 
 from models import CampaignStatus, Role, Scope
 from services.assembly import Lobby
-from tests.support.common import CAMPAIGN, PETITION
+from tests.support.common import CAMPAIGN, PETITION, Clock
 from tests.support.desk import DeskClient, as_role
 from tests.support.keys import OTHERS, add_campaign, others_key
 from tests.support.pages import visible
@@ -27,12 +27,13 @@ def copied(text: str) -> list[str]:
 
 
 def test_each_partner_has_its_count_its_code_and_its_link(
-    signed_in: DeskClient, lobby: Lobby
+    signed_in: DeskClient, lobby: Lobby, clock: Clock
 ) -> None:
     assert "There are no partners yet." in visible(signed_in.get(path()))
     add_partner(lobby, PAPER)
     add_partner(lobby, RADIO)
     signed(lobby, "ben@example.org", partner=PAPER)
+    clock.advance(minutes=1)  # counts are at most a minute old
     page = signed_in.get(path())
     assert "1 signature so far" in visible(page)
     assert "0 signatures so far" in visible(page)
