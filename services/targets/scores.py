@@ -139,11 +139,22 @@ def rank(
 
 
 def assess(
-    members: Sequence[MemberFacts], motions: Sequence[OtherMotion], weights: Weights | None = None
+    members: Sequence[MemberFacts],
+    motions: Sequence[OtherMotion],
+    weights: Weights | None = None,
+    *,
+    only: int | None = None,
 ) -> list[Target]:
-    """Returns the scores of all who can be asked, also if they said no, in their order."""
+    """Returns the scores of all who can be asked, also if they said no, in their order.
+
+    With `only`, the id of a member, it returns at most theirs.
+    """
     statistics = _statistics(members, motions, weights or Weights())
-    return [_target(facts, statistics) for facts in members if facts.can_be_asked]
+    return [
+        _target(facts, statistics)
+        for facts in members
+        if facts.can_be_asked and only in (None, facts.member_id)
+    ]
 
 
 def _statistics(

@@ -76,13 +76,16 @@ def of_campaign(
     ]
 
 
-def assessed(session: Session, campaign: Campaign, tally: Tally) -> list[Target]:
+def assessed(
+    session: Session, campaign: Campaign, tally: Tally, *, only: int | None = None
+) -> list[Target]:
     """Returns the scores of all who can be asked, also if they said no, in one statement.
 
-    Raises Conflict where `of_campaign` does.
+    With `only`, the id of a member, it returns at most theirs. Raises Conflict where `of_campaign`
+    does.
     """
     motion = _open_motion(tally.motion)
-    return assess(_facts(tally, {}), _other_motions(session, campaign, motion))
+    return assess(_facts(tally, {}), _other_motions(session, campaign, motion), only=only)
 
 
 def _open_motion(motion: Motion | None) -> Motion:

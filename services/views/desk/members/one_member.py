@@ -14,7 +14,7 @@ from services.errors import Conflict, NotFound
 from services.parliament import members, motions
 from services.parliament.standing import Position
 from services.tallies import recent_letters, seat_table
-from services.tallies.seat_table import Tally, TallyRow
+from services.tallies.seat_table import Tally, TallyRow, per_1000
 from services.targets import ask_lists, desk_reasons, targets
 from services.targets.desk_reasons import DeskReason
 from services.views import campaign_maps, member_views
@@ -145,7 +145,7 @@ def place_of(row: TallyRow, rows: Sequence[TallyRow]) -> Place | None:
     own = row.signatures_per_1000
     if not own:
         return None
-    figures = [each.signatures_per_1000 for each in rows]
+    figures = [per_1000(each.signatures, each.constituency.electorate) for each in rows]
     known = [figure for figure in figures if figure is not None]
     return Place(1 + sum(figure > own for figure in known), len(known))
 
@@ -237,12 +237,12 @@ def _reasons(about: _About, row: TallyRow, recent: int, team: Team) -> tuple[Des
     """
     member_id = row.member.id if row.member else 0
     try:
-        found = targets.assessed(about.session, about.campaign, about.tally)
+        found = targets.assessed(about.session, about.campaign, about.tally, only=member_id)
     except Conflict:  # there is nothing to sign
         return ()
-    target = next((each for each in found if each.facts.member_id == member_id), None)
-    if target is None:
+    if not found:
         return ()
+    (target,) = found
     around = desk_reasons.surroundings(
         about.tally.rows,
         recent_letters={member_id: recent},
