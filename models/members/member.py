@@ -107,7 +107,7 @@ class MemberOverride(SQLModel, table=True):
     """An organiser's note on a member, with a link to its source. It is ended, never deleted.
 
     It applies from `starts_on` to `ends_on`, and ends with the membership in which it began.
-    `organiser_id` recorded it at the desk, or `api_key_id` through the API; both are None for what
+    `organiser_id` recorded it on the desk, or `api_key_id` through the API; both are None for what
     was recorded before this was kept, and where the organiser was removed.
     """
 

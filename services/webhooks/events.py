@@ -93,7 +93,7 @@ def signatures_confirmed(
 ) -> None:
     """Queue events for signatures that count from now on, and for the answers that they show.
 
-    The answers are saved already. They are read only if an endpoint is told of them.
+    The answers are saved already. They are read only if an endpoint wants the event.
     """
     facts = list(counted)
     found = _endpoints(session, facts, now)
