@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -58,10 +59,11 @@ class AllMembers:
         """Returns the rows that match, sorted."""
         name, is_reversed = only.sort.removeprefix("-"), only.sort.startswith("-")
         value = SORTS[name]
-        found = self._found(only, postcodes)
-        with_value = [row for row in found if value(row) is not None]
-        without_value = [row for row in found if value(row) is None]
-        return [*sorted(with_value, key=value, reverse=is_reversed), *without_value]
+        found = [(value(row), row) for row in self._found(only, postcodes)]
+        with_value = [each for each in found if each[0] is not None]
+        with_value.sort(key=itemgetter(0), reverse=is_reversed)
+        without_value = [each for each in found if each[0] is None]
+        return [row for _, row in (*with_value, *without_value)]
 
     def counts(self, only: MpFilter, postcodes: LookUp) -> dict[Stance, int]:
         """Counts, by what MPs have done, the rows that match everything else in the filter."""
@@ -93,8 +95,8 @@ class AllMembers:
             row
             for row in self.rows
             if only.standing in (None, row.stance)
-            and only.party in ("", row.seat.party_group)
-            and only.region in ("", row.seat.constituency.region)
+            and (not only.party or only.party == row.seat.party_group)
+            and (not only.region or only.region == row.seat.constituency.region)
             and matches(row.seat)
         ]
 

@@ -57,8 +57,8 @@ class AskFilter:
     def keeps(self, row: "AskRow") -> bool:
         """Returns whether a row is one of the selected."""
         return (
-            self.party in ("", row.seat.party_group)
-            and self.region in ("", row.seat.constituency.region)
+            (not self.party or self.party == row.seat.party_group)
+            and (not self.region or self.region == row.seat.constituency.region)
             and (self.letters is None or self.letters.has(row.seat.letters_sent))
         )
 
