@@ -2,9 +2,9 @@
 
 import threading
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import worker
 from api import openapi
@@ -24,12 +24,13 @@ from api.action_network.slashes import Slashes
 from api.answers.state import AppState, set_state, state_of
 from api.front.body_limits import largest_body
 from api.front.cross_origin import PUBLIC_READS, CrossOrigin
-from api.front.hosts import Hosts
+from api.front.hosts import Hosts, ServedHosts
 from api.front.hot_route import HotRoute
-from api.front.rate_limiting import Limits
+from api.front.rate_limiting import Limiter, Limits
 from api.front.slash_redirects import SlashRedirects
 from api.http import errors as api_errors
 from api.http.middleware import Guard, Watch
+from api.http.response_headers import ResponseHeaders
 from api.openapi import DescribedApi, Document, operation_id
 from api.routes import router as api_router
 from core import garbage
@@ -62,13 +63,26 @@ _DOCUMENT = Document()
 _HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException, ClientDisconnect)
 
 
-def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
+class Service(DescribedApi):
+    """The application, with a front that sees a request before all of FastAPI's layers."""
+
+    front: Callable[[ASGIApp], ASGIApp] | None = None
+
+    def build_middleware_stack(self) -> ASGIApp:
+        layers = super().build_middleware_stack()
+        return self.front(layers) if self.front else layers
+
+
+def create_app(settings: Settings, *, lobby: Lobby | None = None) -> Service:
     """Makes the whole service: API, pages, middleware and, by setting, the worker.
 
     The application opens a lobby if it gets none. It closes at shutdown only what it opened.
     """
     state = AppState.of(lobby or open_lobby(settings), owns_lobby=lobby is None)
-    service = DescribedApi(
+    limiter, hosts = Limiter(settings, state.lobby.keyring), ServedHosts(settings.base_url)
+    is_https = settings.base_url.startswith("https:")
+    headers = ResponseHeaders(is_https=is_https, public=(*PUBLIC_READS, *PUBLIC_PAGES))
+    service = Service(
         made=_DOCUMENT,
         title="Central Lobby",
         version=version(),
@@ -87,18 +101,11 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     service.add_middleware(Slashes)
     service.add_middleware(Guard, largest_body=largest_body)
     service.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=GZIP_LEVEL)
-    service.add_middleware(HotRoute)
-    service.add_middleware(
-        Limits, settings=settings, keyring=state.lobby.keyring, answer=_error_response
-    )
+    service.add_middleware(Limits, limiter=limiter, answer=_error_response)
     service.add_middleware(CrossOrigin)
-    service.add_middleware(Hosts, base_url=settings.base_url, answer=_error_response)
-    service.add_middleware(
-        Watch,
-        is_https=settings.base_url.startswith("https:"),
-        public=(*PUBLIC_READS, *PUBLIC_PAGES),
-        answer=_error_response,
-    )
+    service.add_middleware(Hosts, served=hosts, answer=_error_response)
+    service.add_middleware(Watch, headers=headers, answer=_error_response)
+    service.front = partial(HotRoute, limiter=limiter, hosts=hosts, headers=headers)
     for kind in _HANDLED:
         service.add_exception_handler(kind, _error_response)
     return service

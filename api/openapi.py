@@ -17,7 +17,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from api.answers.public_answers import CachedAnswer
+from api.answers.cached_answer import CachedAnswer
 from api.http.dependencies import RequireScope, caller_of, require_metrics_token
 from api.http.problem import MEDIA_TYPE, Problem
 

@@ -32,6 +32,7 @@ from sqlalchemy.pool import QueuePool
 from api.answers import batches
 from api.answers.signed_answers import SignedAnswers
 from api.answers.state import set_state, state_of
+from api.front.bounded_protocol import BoundedProtocol
 from api.schemas.signature import NewSignature, SignedAnswer
 from core import logs
 from core.settings import ROOT, Settings
@@ -182,8 +183,11 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 def main() -> None:
     kinds = {"empty": empty, "lobby": lobby, "single": single, "session": session}
     kinds["unordered"] = unordered
-    app = kinds[sys.argv[1]]()
-    uvicorn.run(app, port=int(sys.argv[2]), access_log=False, log_level="warning")
+    kind = sys.argv[1]
+    protocol = "httptools" if kind == "empty" else BoundedProtocol
+    uvicorn.run(
+        kinds[kind](), port=int(sys.argv[2]), http=protocol, access_log=False, log_level="warning"
+    )
 
 
 if __name__ == "__main__":

@@ -61,6 +61,10 @@ def etag_headers(
 
 def client_has(request: Request, tag: str) -> bool:
     """Returns whether the request says, in `If-None-Match`, that the client has this ETag."""
-    items = request.headers.get("If-None-Match", "").split(",")
-    tags = [item.strip().removeprefix("W/") for item in items]
+    return is_listed(request.headers.get("If-None-Match", ""), tag)
+
+
+def is_listed(if_none_match: str, tag: str) -> bool:
+    """Returns whether the value of `If-None-Match` has this ETag."""
+    tags = [item.strip().removeprefix("W/") for item in if_none_match.split(",")]
     return tag in tags or "*" in tags

@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 from pydantic import TypeAdapter
 from sqlmodel import Session
 
+from api.answers.cached_answer import CachedAnswer
 from api.answers.caching import CSV
-from api.answers.public_answers import CachedAnswer, database_cache
+from api.answers.public_answers import database_cache
 from api.schemas.parliament_petition import (
     PageLinks,
     ParliamentConstituency,

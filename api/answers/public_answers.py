@@ -1,24 +1,21 @@
 """Cached responses: what everybody may read of campaigns, petitions and tallies."""
 
-import gzip
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.answers import caching
+from api.answers.cached_answer import CachedAnswer
+from api.answers.postcode_answers import PostcodeAnswers, SeatAnswers
 from api.answers.signed_answers import SignedAnswers
 from api.schemas.campaign import campaign_answer
 from api.schemas.member import sitting_members
 from api.schemas.petition import petition_answer
 from api.schemas.postcode import (
-    ConstituencyAnswer,
-    MemberAnswer,
     constituency_answer,
     member_answer,
     seat_answer,
@@ -33,17 +30,11 @@ from services.views import campaign_views, embeds, seat_views
 from services.views.embeds import Embed
 from services.views.seat_views import ConfirmedBoard
 
-WORTH_PACKING = 1000  # bytes, as for the gzip middleware, which packs all other responses
 MOST_KEYS, MOST_TALLIES, MOST_BOARDS = 1000, 50, 50  # a tally has some 300 KB
 CONSTITUENCIES, MEMBERS = "constituencies", "members"
-# Browsers ask each time whether a page has changed. A cache between may serve it for 5 seconds, and
-# for half a minute more while it asks.
-PAGE_CACHING = "public, max-age=0, s-maxage=5, stale-while-revalidate=30"
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 CacheableT = TypeVar("CacheableT", bound="Cacheable")
-SeatAnswers = dict[str | None, tuple[ConstituencyAnswer | None, MemberAnswer | None]]
-"""The constituency and the MP of each seat, by the constituency's code."""
 
 
 class Cacheable(Protocol):
@@ -61,60 +52,6 @@ class PublicPage(Protocol):
 
     def answer(self, session: Session, lobby: Lobby) -> Cacheable:
         """Renders the page. Raises NotFound where the public does not see it."""
-
-
-@dataclass(frozen=True, slots=True)
-class CachedAnswer:
-    """A response body, plain and gzipped, with its ETag. `packed` is None for a small body.
-
-    `cache_control` and `vary` are the values of `Cache-Control` and `Vary`.
-    """
-
-    content: bytes
-    packed: bytes | None
-    tag: str
-    media_type: str = caching.MEDIA_TYPE
-    cache_control: str = caching.CHECKED
-    vary: str = "Accept, Authorization"
-
-    @classmethod
-    def of(cls, answer: BaseModel, *, without: set[str] | None = None) -> "CachedAnswer":
-        """Serialises a model. The ETag leaves out the fields in `without`, such as a time."""
-        content = answer.model_dump_json().encode()
-        etag_source = answer.model_dump_json(exclude=without).encode() if without else content
-        return cls.of_bytes(content, etag_source=etag_source)
-
-    @classmethod
-    def of_bytes(
-        cls,
-        content: bytes,
-        *,
-        etag_source: bytes | None = None,
-        media_type: str = caching.MEDIA_TYPE,
-    ) -> "CachedAnswer":
-        """Takes a body as it is. The ETag is made from `etag_source`, or else from all of it."""
-        is_large = len(content) >= WORTH_PACKING
-        packed = gzip.compress(content, compresslevel=5, mtime=0) if is_large else None
-        tag = caching.etag_of(content if etag_source is None else etag_source)
-        return cls(content, packed, tag, media_type)
-
-    @classmethod
-    def of_page(cls, html: bytes) -> "CachedAnswer":
-        """Takes a page that everybody sees alike, except organisers who are signed in."""
-        page = cls.of_bytes(html, media_type=caching.HTML)
-        return replace(page, cache_control=PAGE_CACHING, vary="Cookie")
-
-    def response(self, request: Request) -> Response:
-        """Returns the response: 304 if the client has it already, gzipped if the client allows."""
-        headers = caching.etag_headers(self.tag, cache_control=self.cache_control, vary=self.vary)
-        if self.packed:  # on the plain one too, or a shared cache would give it to every client
-            headers["Vary"] += ", Accept-Encoding"
-        if caching.client_has(request, self.tag):
-            return Response(status_code=304, headers=headers)
-        if self.packed and "gzip" in request.headers.get("Accept-Encoding", ""):
-            packed = headers | {"Content-Encoding": "gzip"}
-            return Response(self.packed, media_type=self.media_type, headers=packed)
-        return Response(self.content, media_type=self.media_type, headers=headers)
 
 
 def database_cache(
@@ -145,9 +82,9 @@ class PublicAnswers:
     """The caches of one process, with slugs as keys.
 
     The key of `confirmed` is a petition's id, that of `campaign_slugs` a petition's slug, that of
-    `embeds` a petition's and a partner's slug, that of `pages` renders its page, `seats` has one
-    entry, and `seat_lists` has `CONSTITUENCIES` and `MEMBERS`. They hold nothing that only an API
-    key may see.
+    `embeds` a petition's and a partner's slug, that of `pages` renders its page, `postcodes` has
+    one entry, and `seat_lists` has `CONSTITUENCIES` and `MEMBERS`. They hold nothing that only an
+    API key may see.
     """
 
     def __init__(self, lobby: Lobby) -> None:
@@ -163,7 +100,7 @@ class PublicAnswers:
         self.confirmed = database_cache(
             lobby, self._confirmed, version=but_counts, most_keys=MOST_BOARDS
         )
-        self.seats = database_cache(lobby, self._seats, version=but_counts)
+        self.postcodes = database_cache(lobby, self._postcodes, version=but_counts)
         self.seat_lists = database_cache(lobby, self._seat_list, version=but_counts)
         self.campaign_slugs = database_cache(lobby, self._campaign_slug, version=but_counts)
 
@@ -212,15 +149,16 @@ class PublicAnswers:
             return CachedAnswer.of_bytes(caching.as_list(sitting_members(found)))
         return CachedAnswer.of_bytes(caching.as_list(map(seat_answer, found)))
 
-    def _seats(self, session: Session, _key: str) -> SeatAnswers:
+    def _postcodes(self, session: Session, _key: str) -> PostcodeAnswers:
         today = self._lobby.clock().date()
-        return {
+        found: SeatAnswers = {
             seat.constituency.code: (
                 constituency_answer(seat.constituency),
                 member_answer(seat.member, seat.constituency),
             )
             for seat in seats.all_seats(session, today=today, organisation_id=None)
         }
+        return PostcodeAnswers(found)
 
 
 async def answer(request: Request, answers: AnswerCache[Key, CacheableT], key: Key) -> Response:

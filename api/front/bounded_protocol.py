@@ -15,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from api.front import wire_bounds
+from api.front import prepared_answers, wire_bounds
 from api.front.wire_bounds import Bounds, Refusal, patrol_of, size_of
 
 LINGERING_ROOM = 200
@@ -124,6 +124,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._patrol.note(refusal.code)
         self.app = refusal or self._service
         super().on_headers_complete()
+        prepared_answers.offer(self.cycle)
         self._running = self._running or self.cycle
 
     def on_body(self, body: bytes) -> None:

@@ -60,7 +60,7 @@ RESPONSE_HEADERS = (
     "ETag, Idempotency-Replayed, Link, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
 )
 MAX_AGE = 7200  # seconds: the longest that Chromium caches the answer to a preflight
-_HEADERS = [
+HEADERS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", RESPONSE_HEADERS.encode()),
 ]
@@ -118,7 +118,7 @@ def _preflight(methods: list[str]) -> Response:
 def _with_headers(send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *_HEADERS]
+            message["headers"] = [*message["headers"], *HEADERS]
         await send(message)
 
     return send_with_headers

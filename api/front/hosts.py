@@ -15,26 +15,24 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors import Misdirected
+from api.http.response_headers import RawHeaders
 
 AT_ANY_HOST = frozenset({"/livez", "/readyz", "/metrics"})
 ErrorResponse = Callable[[Request, Exception], Awaitable[Response]]
 
 
-class Hosts:
-    """Middleware that serves one host and loopback. Ports are not compared."""
+class ServedHosts:
+    """The hosts that are served: one, and loopback. Ports are not compared."""
 
-    def __init__(self, app: ASGIApp, *, base_url: str, answer: ErrorResponse) -> None:
-        self._app, self._answer, self._base_url = app, answer, base_url
-        self._own = urlsplit(base_url).hostname
+    def __init__(self, base_url: str) -> None:
+        self.base_url, self._own = base_url, urlsplit(base_url).hostname
         # Clients can invent hosts, so the memory of them is bounded.
         self._is_served = lru_cache(maxsize=256)(self._check)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in AT_ANY_HOST:
-            for name, value in scope["headers"]:
-                if name == b"host" and not self._is_served(value):
-                    return await self._refuse(scope, receive, send)
-        return await self._app(scope, receive, send)
+    def serve(self, headers: RawHeaders) -> bool:
+        """Returns whether every Host of a request is served."""
+        hosts = [value for name, value in headers if name == b"host"]
+        return all(map(self._is_served, hosts))
 
     def _check(self, header: bytes) -> bool:
         try:
@@ -45,10 +43,24 @@ class Hosts:
             return False
         return host.rstrip(".") in (self._own, "localhost") or _is_loopback(host)
 
+
+class Hosts:
+    """Middleware that refuses other hosts than those served."""
+
+    def __init__(self, app: ASGIApp, *, served: ServedHosts, answer: ErrorResponse) -> None:
+        self._app, self._served, self._answer = app, served, answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in AT_ANY_HOST:
+            return await self._app(scope, receive, send)
+        if not self._served.serve(scope["headers"]):
+            return await self._refuse(scope, receive, send)
+        return await self._app(scope, receive, send)
+
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["route_template"] = "(another host)"
         message = (
-            f"This service is at {self._base_url}. The Host of this request is another one. "
+            f"This service is at {self._served.base_url}. The Host of this request is another one. "
             "If you run the service, check LOBBY_BASE_URL, and let the proxy pass the Host on."
         )
         response = await self._answer(Request(scope), Misdirected("host_unknown", message))

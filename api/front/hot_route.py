@@ -1,26 +1,35 @@
-"""A fast path for the most frequent public calls, in plain ASGI before the router.
+"""A fast path for the most frequent public calls, in front of all layers of the framework.
 
-FastAPI's routing costs several times as much as recording a signature. So this module handles
-signatures and cached responses. It passes all other requests (with an API key, a query, another
-media type or invalid input) to the declared route, which decides about them alone.
+FastAPI's layers cost several times as much as recording a signature. So this module answers
+signatures and cached reads. It applies the same limits, hosts and headers as the layers, and writes
+the same log. It passes all other requests (with an API key, a query, another media type or invalid
+input) to the application, and also everything that ends in an error, so that only one place tells
+what is wrong.
 """
 
 import re
-from typing import Any
+import time
+from collections.abc import Mapping
+from functools import lru_cache
 
 from pydantic import ValidationError
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import signature_intake
-from api.answers.caching import cacheable
+from api.answers.cached_answer import CachedAnswer, Head
 from api.answers.state import state_of
-from api.http import errors, idempotency
+from api.front import cross_origin, prepared_answers
+from api.front.hosts import ServedHosts
+from api.front.prepared_answers import Prepared
+from api.front.rate_limiting import ADMISSION, PROOF, Admission, Limiter
+from api.http import idempotency
+from api.http.middleware import begin, note
+from api.http.response_headers import REQUEST_ID, ResponseHeaders
 from api.schemas.signature import NewSignature
 from api.v1 import postcodes
+from core import logs
 from services.errors import LobbyError
-from services.traffic.idempotency import Attempt, is_well_formed
+from services.traffic.idempotency import is_well_formed
 
 LARGEST = 100_000  # bytes: a signature with the longest comment has a few thousand
 SIGN = "/v1/petitions/{slug}/signatures"
@@ -39,35 +48,68 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 _JSON = (b"content-type", b"application/json")
 _KEY = idempotency.HEADER.lower().encode()
+_PROOF = PROOF.lower().encode()
 _REPLAYED = (idempotency.REPLAYED.lower().encode(), b"true")
 _SIGN, _POSTCODE = _pattern(SIGN), _pattern(POSTCODE)
 _READS = [(_pattern(template), template, name) for template, name in READS.items()]
+Headers = Mapping[bytes, bytes]
 
 
 class HotRoute:
-    """Middleware that answers the frequent calls, and passes on all others."""
+    """Answers the frequent calls, and passes all others to `app`."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(
+        self, app: ASGIApp, *, limiter: Limiter, hosts: ServedHosts, headers: ResponseHeaders
+    ) -> None:
+        self._app, self._limiter, self._hosts = app, limiter, hosts
+        self._headers = headers
+        self._signed = self._prepared(SIGN, 201, (_JSON,), None)
+        self._replayed = self._prepared(SIGN, 201, (_JSON, _REPLAYED), None)
+        self._read = lru_cache(maxsize=64)(self._prepared_read)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
+        if (
+            scope["type"] == "http"
+            and scope["path"].startswith("/v1/")
+            and not scope["query_string"]
+        ):
             headers = dict(reversed(scope["headers"]))  # of a repeated header, the first counts
-            if b"authorization" not in headers and not scope["query_string"]:
+            if b"authorization" not in headers and self._hosts.serve(scope["headers"]):
                 if scope["method"] == "POST":
                     return await self._post(scope, receive, send, headers)
                 if scope["method"] == "GET":
                     return await self._get(scope, receive, send, headers)
         return await self._app(scope, receive, send)
 
-    async def _get(self, scope: Scope, receive: Receive, send: Send, headers: Any) -> None:
-        response, template = _cached(scope, headers)
-        if response is None:
-            return await self._app(scope, receive, send)
-        scope["route_template"] = template
-        return await response(scope, receive, send)
+    # ---- reads
 
-    async def _post(self, scope: Scope, receive: Receive, send: Send, headers: Any) -> None:
+    async def _get(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        cached, template = _cached(scope, headers)
+        if cached is None:
+            return await self._app(scope, receive, send)
+        began_at, request_id = begin(scope)
+        admission = await self._limiter.read(scope.get("client"))
+        if admission.error is not None:
+            return await self._hand_over(scope, receive, send, admission, template)
+        has, accepted = headers.get(b"if-none-match"), headers.get(b"accept-encoding", b"")
+        status, head, body = cached.chosen(
+            None if has is None else has.decode("latin-1"), accepted.decode("latin-1")
+        )
+        own = [*admission.headers, (b"etag", cached.tag.encode()), (REQUEST_ID, request_id)]
+        if status == 200:
+            own.append(_length(body))
+        await prepared_answers.answer(scope, send, self._read(template, status, head), own, body)
+        note("GET", template, status, time.perf_counter() - began_at)
+        return None
+
+    def _prepared_read(self, template: str, status: int, head: Head) -> Prepared:
+        pairs = head.headers() | ({"Content-Type": head.media_type} if head.media_type else {})
+        raw = tuple((name.lower().encode(), value.encode()) for name, value in pairs.items())
+        return self._prepared(template, status, raw, template)
+
+    # ---- signatures
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         match = _SIGN.fullmatch(scope["path"])
         key = headers.get(_KEY)
         if (
@@ -76,63 +118,87 @@ class HotRoute:
             or (key is not None and not is_well_formed(key.decode("latin-1")))
         ):
             return await self._app(scope, receive, send)
+        began_at, request_id = begin(scope)
+        proof = headers.get(_PROOF)
+        admission = await self._limiter.signature(
+            scope.get("client"), match[1], None if proof is None else proof.decode("latin-1")
+        )
+        if admission.error is not None:
+            return await self._hand_over(scope, receive, send, admission, SIGN)
         content, is_whole = await _content(receive)
         body = _parsed(content) if is_whole else None
         if body is None:  # the declared route reports what is wrong
-            return await self._app(scope, _replayed(content, is_whole, receive), send)
-        scope["route_template"] = SIGN
-        attempt = idempotency.attempt_of(scope, key.decode(), content) if key else None
-        return await _sign(scope, receive, send, match[1], body, attempt)
+            rest = _replayed(content, is_whole, receive)
+            return await self._hand_over(scope, rest, send, admission)
+        token = logs.request_id.set(request_id.decode())
+        try:
+            answer, is_replayed = await _sign(scope, match[1], body, key, content, admission)
+        except Exception as error:
+            failed = admission._replace(error=error)
+            return await self._hand_over(scope, receive, send, failed, SIGN)
+        finally:
+            logs.request_id.reset(token)
+        prepared = self._replayed if is_replayed else self._signed
+        own = (*admission.headers, _length(answer), (REQUEST_ID, request_id))
+        await prepared_answers.answer(scope, send, prepared, own, answer)
+        note("POST", SIGN, signature_intake.SIGNED, time.perf_counter() - began_at)
+        return None
+
+    # ---- both
+
+    async def _hand_over(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        admission: Admission,
+        template: str | None = None,
+    ) -> None:
+        """Passes on a request that was counted, and with a template one that has ended."""
+        scope[ADMISSION] = admission
+        if template is not None:
+            scope["route_template"] = template
+        await self._app(scope, receive, send)
+
+    def _prepared(
+        self, path: str, status: int, own: tuple[tuple[bytes, bytes], ...], template: str | None
+    ) -> Prepared:
+        missing = self._headers.missing(path, own, template)
+        return Prepared.of(status, (*own, *cross_origin.HEADERS, *missing))
 
 
 async def _sign(
     scope: Scope,
-    receive: Receive,
-    send: Send,
     slug: str,
     body: NewSignature,
-    attempt: Attempt | None,
-) -> None:
-    is_replayed = False
-    sender = signature_intake.sender_of(scope)
-    try:
-        if attempt is None:
-            answers, outcome = await signature_intake.sign(
-                state_of(scope), slug, body, sender=sender
-            )
-            content = answers.content(outcome.constituency_code or "")
-        else:
-            answer = await signature_intake.sign_once(
-                state_of(scope), slug, body, attempt, sender=sender
-            )
-            content, is_replayed = answer.content, answer.is_replayed
-    except errors.KNOWN as error:
-        problem = await errors.problem(Request(scope), error)
-        await problem(scope, receive, send)
-        return
-    headers = [_JSON, (b"content-length", str(len(content)).encode())]
-    if is_replayed:
-        headers.append(_REPLAYED)
-    await send(
-        {"type": "http.response.start", "status": signature_intake.SIGNED, "headers": headers}
-    )
-    await send({"type": "http.response.body", "body": content})
+    key: bytes | None,
+    content: bytes,
+    admission: Admission,
+) -> tuple[bytes, bool]:
+    """Returns the answer, and whether it was stored by an earlier request."""
+    state, sender = state_of(scope), admission.sender_index
+    if key is None:
+        answers, outcome = await signature_intake.sign(state, slug, body, sender=sender)
+        return answers.content(outcome.constituency_code or ""), False
+    attempt = idempotency.attempt_of(scope, key.decode(), content)
+    stored = await signature_intake.sign_once(state, slug, body, attempt, sender=sender)
+    return stored.content, stored.is_replayed
 
 
-def _cached(scope: Scope, headers: Any) -> tuple[Response | None, str]:
+def _cached(scope: Scope, headers: Headers) -> tuple[CachedAnswer | None, str]:
     """Returns a response without any work, or None, and the template of the route."""
     path, state = scope["path"], state_of(scope)
     if match := _POSTCODE.fullmatch(path):
-        answer = postcodes.cached(state, match[1])
-        if answer is None:
-            return None, POSTCODE
-        return cacheable(Request(scope), answer), POSTCODE
+        return postcodes.cached(state, match[1]), POSTCODE
     for pattern, template, name in _READS:
         match = pattern.fullmatch(path)
         if match and b"text/csv" not in headers.get(b"accept", b""):
-            cached = getattr(state.public_answers, name).cached(match[1])
-            return cached and cached.response(Request(scope)), template
+            return getattr(state.public_answers, name).cached(match[1]), template
     return None, ""
+
+
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", b"%d" % len(body)
 
 
 def _parsed(content: bytes) -> NewSignature | None:

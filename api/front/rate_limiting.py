@@ -11,8 +11,8 @@ proof of work.
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -26,10 +26,11 @@ from api.answers.state import state_of
 from api.http import errors
 from api.http.dependencies import caller_of
 from api.http.errors import REFUSED
+from api.http.response_headers import RawHeaders
 from core.settings import Settings
 from models import Keyring
 from services.assembly import utc_now
-from services.errors import Limited, LobbyError, NotFound, ProofRequired
+from services.errors import Limited, NotFound, ProofRequired
 from services.keys.api_keys import Caller
 from services.mail import recipients
 from services.traffic.proof_of_work import ProofOfWork
@@ -52,31 +53,56 @@ _CAUSES = {
     "key": "with your key",
 }
 ErrorResponse = Callable[[Request, Exception], Awaitable[Response]]
+Client = tuple[str, int] | None
+
+ADMISSION = "lobby.admission"
+"""The key of an `Admission` in the ASGI scope."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sender:
-    """The sender of a request: the limit that counts it, and the counter's name.
+class Admission(NamedTuple):
+    """What the limits say of a request: the headers of its answer, and why it is refused.
 
-    `index` is the keyed hash by which mails to one mailbox are shared out among senders.
+    `sender_index` is the keyed hash by which mails to one mailbox are shared out among senders.
     """
 
+    sender_index: bytes | None
+    headers: RawHeaders
+    error: Exception | None
+
+
+class _Sender(NamedTuple):
+    """The sender of a request: the limit that counts it, and the counter's name."""
+
     has_key: bool
-    limit: RateLimit | None
+    limit: "_CountedLimit | None"
     counter: str | None
-    index: bytes | None
+    sender_index: bytes | None
 
 
-class Limits:
+class _CountedLimit:
+    """A limit a minute, with `RateLimit` headers as in the draft of the IETF's working group."""
+
+    def __init__(self, name: str, most: int, settings: Settings) -> None:
+        self.name, self.store = name, RateLimit(name, most, utc_now, url=settings.rate_limit_url)
+        self._policy = (b"ratelimit-policy", f'"{name}";q={most};w=60'.encode())
+        self._left = f'"{name}";r=%d;t=%d'.encode()
+
+    async def admit(self, counter: str, sender_index: bytes | None) -> Admission:
+        """Counts a request."""
+        verdict = await self.store.hit(counter)
+        left = (b"ratelimit", self._left % (verdict.remaining, verdict.reset_after))
+        error = None if verdict.is_allowed else _refusal(self.name, verdict)
+        return Admission(sender_index, (self._policy, left), error)
+
+
+class Limiter:
     """Limits per minute and address, key and petition, from the settings. 0 means no limit."""
 
-    def __init__(
-        self, app: ASGIApp, *, settings: Settings, keyring: Keyring, answer: ErrorResponse
-    ) -> None:
-        def limit(name: str, most: int) -> RateLimit | None:
-            return RateLimit(name, most, utc_now, url=settings.rate_limit_url) if most else None
+    def __init__(self, settings: Settings, keyring: Keyring) -> None:
+        def limit(name: str, most: int) -> _CountedLimit | None:
+            return _CountedLimit(name, most, settings) if most else None
 
-        self._app, self._keyring, self._answer = app, keyring, answer
+        self._keyring = keyring
         self._address = limit("address", settings.posts_per_address)
         self._reads = limit("reads", settings.gets_per_address)
         self._key = limit("key", settings.posts_per_key)
@@ -85,51 +111,62 @@ class Limits:
         self._client = lru_cache(maxsize=4096)(self._make_client)
         self._proofs = ProofOfWork(keyring, utc_now, url=settings.rate_limit_url)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            return await self._lifespan(scope, receive, send)
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        if scope["method"] in READING_METHODS:
-            return await self._read(scope, receive, send)
+    async def close(self) -> None:
+        """Closes the connections to Redis."""
+        for limit in (self._address, self._reads, self._key, self._petition):
+            if limit is not None:
+                await limit.store.close()
+        await self._proofs.close()
+
+    async def read(self, client: Client) -> Admission:
+        """Counts a read. `client` is the ASGI scope's: there is none on a Unix socket."""
+        if self._reads is None or client is None:
+            return ADMITTED
+        return await self._reads.admit(self._client(client[0])[0], None)
+
+    async def change(self, scope: Scope) -> Admission:
+        """Counts a request that changes something, for its key or its address."""
         request = Request(scope)
         sender = await self._sender(request)
-        scope[SENDER] = sender.index
-        error: LobbyError | None = None
-        if sender.limit is not None and sender.counter is not None:
-            verdict = await sender.limit.hit(sender.counter)
-            send = _with_headers(send, _headers(sender.limit, verdict))
-            error = None if verdict.is_allowed else _refusal(sender.limit, verdict)
-        if error is None and not sender.has_key:
-            error = await self._proof_error(request)
-        if error is None:
-            return await self._app(scope, receive, send)
-        refusal = await self._answer(request, error)
-        return await refusal(scope, receive, send)
+        admission = await _counted(sender)
+        if admission.error is not None or sender.has_key:
+            return admission
+        return await self._for_petition(admission, request)
 
-    async def _read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limit, client = self._reads, scope.get("client")  # there is none on a Unix socket
-        if (
-            limit is None
-            or client is None
-            or scope["method"] not in COUNTED_READS
-            or scope["path"].startswith(NOT_COUNTED)
-        ):
-            return await self._app(scope, receive, send)
-        verdict = await limit.hit(self._client(client[0])[0])
-        send = _with_headers(send, _headers(limit, verdict))
+    async def signature(self, client: Client, slug: str, proof: str | None) -> Admission:
+        """Counts a signature that has no key. Works like `change`, without looking at the path."""
+        counter, index = (None, None) if client is None else self._client(client[0])
+        admission = await _counted(_Sender(False, self._address, counter, index))
+        if admission.error is not None or self._petition is None:
+            return admission
+        return await self._signing(admission, self._petition, slug, proof)
+
+    async def _for_petition(self, admission: Admission, request: Request) -> Admission:
+        path = request.url.path
+        on_page = _SIGN_ON_PAGE.fullmatch(path)
+        petition = on_page[1] if on_page else _signed_at(path)
+        if self._petition is None or petition is None:
+            return admission
+        proof = request.headers.get(PROOF)
+        if proof is None and request.scope["query_string"]:
+            proof = request.query_params.get("proof")
+        admission = await self._signing(admission, self._petition, petition, proof)
+        if on_page is None or admission.error is None:
+            return admission
+        request.scope[REFUSED] = admission.error  # the page shows the form again
+        return admission._replace(error=None)
+
+    async def _signing(
+        self, admission: Admission, limit: _CountedLimit, petition: str, proof: str | None
+    ) -> Admission:
+        """Counts a signature without a key for its petition, unless it has a proof of work."""
+        if proof is not None and await self._proofs.accept(proof):
+            return admission
+        verdict = await limit.store.hit(petition)
         if verdict.is_allowed:
-            return await self._app(scope, receive, send)
-        refusal = await self._answer(Request(scope), _refusal(limit, verdict))
-        return await refusal(scope, receive, send)
-
-    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            for store in (self._address, self._reads, self._key, self._petition, self._proofs):
-                if store is not None:
-                    await store.close()
+            return admission
+        wait, challenge = verdict.reset_after, self._proofs.challenge()
+        return admission._replace(error=ProofRequired("proof_wanted", _MANY, wait, challenge))
 
     async def _sender(self, request: Request) -> _Sender:
         caller = await _caller_of(request)
@@ -151,32 +188,55 @@ class Limits:
         """Names a counter so that it shows neither an address nor a key."""
         return self._keyring.request_index(b"sender", sender.encode()).hex()
 
-    async def _proof_error(self, request: Request) -> ProofRequired | None:
-        """Returns an error if a signature without a key needs a proof of work, and has none.
 
-        For a page it leaves the error in the scope: the page shows the form again.
-        """
-        path = request.url.path
-        on_page = _SIGN_ON_PAGE.fullmatch(path)
-        petition = on_page[1] if on_page else _signed_at(path)
-        if self._petition is None or petition is None or await self._has_proof(request):
-            return None
-        verdict = await self._petition.hit(petition)
-        if verdict.is_allowed:
-            return None
-        error = ProofRequired("proof_wanted", _MANY, verdict.reset_after, self._proofs.challenge())
-        if on_page is None:
-            return error
-        request.scope[REFUSED] = error
-        return None
+class Limits:
+    """Middleware that asks the limiter, unless `api.front.front` has asked it already.
 
-    async def _has_proof(self, request: Request) -> bool:
-        proof = request.headers.get(PROOF)
-        if proof is None and request.scope["query_string"]:
-            proof = request.query_params.get("proof")
-        return proof is not None and await self._proofs.accept(proof)
+    The front leaves its `Admission` in the scope. Its error may also be one of the work itself: it
+    is answered here, behind the layers that every answer passes.
+    """
+
+    def __init__(self, app: ASGIApp, *, limiter: Limiter, answer: ErrorResponse) -> None:
+        self._app, self._limiter, self._answer = app, limiter, answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._lifespan(scope, receive, send)
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        admission: Admission = scope.pop(ADMISSION, None) or await self._admission(scope)
+        scope[SENDER] = admission.sender_index
+        if admission.headers:
+            send = _with_headers(send, admission.headers)
+        error = admission.error
+        if error is None:
+            return await self._app(scope, receive, send)
+        if not isinstance(error, errors.KNOWN):
+            raise error
+        answer = await self._answer(Request(scope), error)
+        return await answer(scope, receive, send)
+
+    async def _admission(self, scope: Scope) -> Admission:
+        if scope["method"] not in READING_METHODS:
+            return await self._limiter.change(scope)
+        if scope["method"] not in COUNTED_READS or scope["path"].startswith(NOT_COUNTED):
+            return ADMITTED
+        return await self._limiter.read(scope.get("client"))
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            await self._limiter.close()
 
 
+async def _counted(sender: _Sender) -> Admission:
+    if sender.limit is None or sender.counter is None:
+        return Admission(sender.sender_index, (), None)
+    return await sender.limit.admit(sender.counter, sender.sender_index)
+
+
+ADMITTED = Admission(None, (), None)
 _MANY = (
     "Very many people are signing right now. Prove some work, as 'proof' says, and send it as "
     f"{PROOF}, or try again in the next minute."
@@ -207,23 +267,16 @@ def _signed_at(path: str) -> str | None:
         return None
 
 
-def _refusal(limit: RateLimit, verdict: RateLimitResult) -> Limited:
+def _refusal(name: str, verdict: RateLimitResult) -> Limited:
     """Pages show this text to supporters, for whom an address is where they live."""
     message = (
-        f"There have been too many requests {_CAUSES[limit.name]}: at most {verdict.limit:,} a "
+        f"There have been too many requests {_CAUSES[name]}: at most {verdict.limit:,} a "
         f"minute. Please go back and try again in {verdict.reset_after} seconds."
     )
     return Limited("rate_limited", message, verdict.reset_after)
 
 
-def _headers(limit: RateLimit, verdict: RateLimitResult) -> list[tuple[bytes, bytes]]:
-    """`RateLimit` headers as in the draft of the IETF's httpapi working group."""
-    policy = f'"{limit.name}";q={verdict.limit};w=60'
-    left = f'"{limit.name}";r={verdict.remaining};t={verdict.reset_after}'
-    return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]
-
-
-def _with_headers(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
+def _with_headers(send: Send, headers: RawHeaders) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], *headers]

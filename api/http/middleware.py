@@ -3,7 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.errors import InternalError
-from api.http.response_headers import REQUEST_ID, ResponseHeaders
+from api.http.response_headers import REQUEST_ID, RawHeaders, ResponseHeaders
 from core import logs
 
 REQUESTS = Histogram("lobby_request_seconds", "Duration of requests", ["method", "route", "status"])
@@ -27,6 +27,7 @@ ErrorResponse = Callable[[Request, Exception], Awaitable[Response]]
 _PLAIN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 # An id need not be a secret. A counter would tell strangers how many requests there are.
 _random_bits = random.Random().getrandbits  # noqa: S311 - see above
+_BEGUN = "lobby.begun"
 _READS = frozenset({"GET", "HEAD"})
 log = structlog.get_logger()
 
@@ -38,18 +39,14 @@ class Watch:
     the request has its id, and so has the response.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, is_https: bool, public: Collection[str], answer: ErrorResponse
-    ) -> None:
-        self._app, self._answer = app, answer
-        self._headers = ResponseHeaders(is_https=is_https, public=public)
+    def __init__(self, app: ASGIApp, *, headers: ResponseHeaders, answer: ErrorResponse) -> None:
+        self._app, self._headers, self._answer = app, headers, answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status, begun = 0, time.perf_counter()
-        request_id = scope["request_id"] = _request_id(scope)
+        status, (began_at, request_id) = 0, begin(scope)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -58,10 +55,10 @@ class Watch:
                 may_be_kept = status < 400 and scope["method"] in _READS
                 template = _template(scope) if may_be_kept else None
                 added = self._headers.missing(scope["path"], given, template)
-                message["headers"] = [*given, *added, (REQUEST_ID, request_id.encode())]
+                message["headers"] = [*given, *added, (REQUEST_ID, request_id)]
             await send(message)
 
-        token = logs.request_id.set(request_id)
+        token = logs.request_id.set(request_id.decode())
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception as error:
@@ -69,7 +66,7 @@ class Watch:
                 await self._report(error, scope, receive, send_with_headers)
             raise
         finally:
-            _note(scope, status or 500, time.perf_counter() - begun)
+            _note(scope, status or 500, time.perf_counter() - began_at)
             logs.request_id.reset(token)
 
     async def _report(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,13 +78,21 @@ class Watch:
         await response(scope, receive, send)
 
 
-def _request_id(scope: Scope) -> str:
+def begin(scope: Scope) -> tuple[float, bytes]:
+    """Returns when a request began, and its id. A second call returns the same."""
+    begun: tuple[float, bytes] | None = scope.get(_BEGUN)
+    if begun is None:
+        begun = time.perf_counter(), _request_id(scope["headers"])
+        scope[_BEGUN], scope["request_id"] = begun, begun[1].decode()
+    return begun
+
+
+def _request_id(headers: RawHeaders) -> bytes:
     """Returns the id that a proxy gave, if it is short and plain, or a new one."""
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == REQUEST_ID and _PLAIN_ID.fullmatch(value):
-            plain: str = value.decode()
-            return plain
-    return f"{_random_bits(64):016x}"
+            return value
+    return b"%016x" % _random_bits(64)
 
 
 class Guard:
@@ -137,8 +142,12 @@ def _without_body(send: Send) -> Send:
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
-    template = _template(scope)
     method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+    note(method, _template(scope), status, seconds)
+
+
+def note(method: str, template: str, status: int, seconds: float) -> None:
+    """Counts an answer, and writes it to the log."""
     _labelled(method, template, status).observe(seconds)
     milliseconds = round(seconds * 1000, 1)
     log.info("request", method=method, route=template, status=status, ms=milliseconds)

@@ -5,9 +5,9 @@ A response keeps a `POLICY` and a `Cache-Control` of its own. Without one, `Cach
 that are listed as public can be kept, if they are checked again each time.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-RawHeaders = list[tuple[bytes, bytes]]
+RawHeaders = Sequence[tuple[bytes, bytes]]
 POLICY = "Content-Security-Policy"
 _DIRECTIVES = {
     "default-src": "'none'",
@@ -112,5 +112,5 @@ class ResponseHeaders:
         return self._lists[_POLICY in names, is_data, path.startswith(SHARED), caching]
 
 
-def _raw(headers: dict[str, str]) -> RawHeaders:
+def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -8,9 +8,8 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 from limits import RateLimitItemPerMinute
@@ -30,8 +29,7 @@ MOST_CONNECTIONS = 20  # per process; when all are in use, a request waits for o
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimitResult:
+class RateLimitResult(NamedTuple):
     """The state of a limit: `remaining` requests are left for the next `reset_after` seconds."""
 
     is_allowed: bool
@@ -72,7 +70,8 @@ class RateLimit:
             except StorageError as error:
                 self._local_until = time.monotonic() + FALLBACK_SECONDS
                 log.warning("rate_limits_alone", error=type(error.storage_error).__name__)
-        return self._result(*self._local.hit(client, self._clock().timestamp()))
+        now = self._clock().timestamp()
+        return self._result(*self._local.hit(client, now), now)
 
     async def close(self) -> None:
         """Close the connections to Redis."""
@@ -83,10 +82,10 @@ class RateLimit:
         # As the library's FixedWindowRateLimiter, which would ask the storage once more.
         key = self._item.key_for(client)
         count = await storage.incr(key, self._item.get_expiry())
-        return self._result(count, await storage.get_expiry(key))
+        return self._result(count, await storage.get_expiry(key), self._clock().timestamp())
 
-    def _result(self, count: int, ends_at: float) -> RateLimitResult:
-        reset_after = max(1, math.ceil(ends_at - self._clock().timestamp()))
+    def _result(self, count: int, ends_at: float, now: float) -> RateLimitResult:
+        reset_after = max(1, math.ceil(ends_at - now))
         remaining = max(0, self._limit - count)
         return RateLimitResult(count <= self._limit, self._limit, remaining, reset_after)
 

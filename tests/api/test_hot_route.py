@@ -21,9 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers.state import set_state, state_of
 from api.front import hot_route
-from api.front.hot_route import HotRoute
 from api.http import idempotency
-from main import create_app
+from main import Service, create_app
 from models import Consent, Submission
 from models import Scope as KeyScope
 from services.assembly import Lobby
@@ -130,20 +129,20 @@ def call_app(app: ASGIApp, method: str, path: str, headers: Headers, pieces: lis
     return Answer(start["status"], names, b"".join(part.get("body", b"") for part in bodies))
 
 
-def app_with(lobby: Lobby, *parts: Middleware) -> FastAPI:
-    """Returns the application with `parts` in place of its hot route."""
+def app_of(lobby: Lobby, *behind: Middleware, is_hot: bool) -> Service:
+    """Returns the application with or without its hot route, and with more layers behind it."""
     app = create_app(lobby.settings, lobby=lobby)
-    kinds: list[object] = [part.cls for part in app.user_middleware]
-    place = kinds.index(HotRoute)
-    app.user_middleware[place : place + 1] = parts
+    app.user_middleware.extend(behind)
+    if not is_hot:
+        app.front = None
     return app
 
 
 @pytest.fixture
 def pair(lobby: Lobby) -> Iterator[Pair]:
     passed: list[str] = []
-    hot = app_with(lobby, Middleware(HotRoute), Middleware(PassedOn, passed=passed))
-    plain = app_with(lobby)
+    hot = app_of(lobby, Middleware(PassedOn, passed=passed), is_hot=True)
+    plain = app_of(lobby, is_hot=False)
     with TestClient(hot), TestClient(plain):  # these run the startup and shutdown code
         yield Pair(hot, plain, passed)
 
@@ -519,8 +518,8 @@ def test_a_database_in_trouble_is_told_the_same_way(
         raise error
 
     answers = []
-    for parts in ([Middleware(HotRoute)], []):
-        app = app_with(lobby, *parts)
+    for is_hot in (True, False):
+        app = app_of(lobby, is_hot=is_hot)
         set_state(app, replace(state_of({"app": app}), intake=GroupCommit(record)))
         with TestClient(app):
             content, headers = request_parts(ANNA).values()

@@ -15,7 +15,8 @@ from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.answers.public_answers import CachedAnswer, PublicPage
+from api.answers.cached_answer import CachedAnswer
+from api.answers.public_answers import PublicPage
 from api.answers.state import state_of
 from web.base.dependencies import COOKIES, organiser_of
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
-from api.answers.public_answers import CachedAnswer
+from api.answers.cached_answer import CachedAnswer
 from api.answers.state import state_of
 from api.http.dependencies import Slug
 from models import CampaignStatus

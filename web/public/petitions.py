@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.answers import signature_intake
-from api.answers.public_answers import CachedAnswer
+from api.answers.cached_answer import CachedAnswer
 from api.answers.state import state_of
 from api.http.dependencies import ReadSession, Slug
 from api.http.errors import REFUSED, headers_of, status_of

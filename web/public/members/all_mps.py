@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
-from api.answers.public_answers import CachedAnswer
+from api.answers.cached_answer import CachedAnswer
 from api.answers.state import state_of
 from api.http.csv_answers import cacheable_csv
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby

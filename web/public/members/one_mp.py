@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
-from api.answers.public_answers import CachedAnswer
+from api.answers.cached_answer import CachedAnswer
 from api.answers.state import state_of
 from api.http.dependencies import Slug
 from models import Campaign
