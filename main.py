@@ -2,9 +2,9 @@
 
 import threading
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
-from functools import cache, partial
+from functools import cache
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -66,11 +66,17 @@ _HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException, ClientDisc
 class Service(DescribedApi):
     """The application, with a front that sees a request before all of FastAPI's layers."""
 
-    front: Callable[[ASGIApp], ASGIApp] | None = None
+    front: ASGIApp | None = None
 
-    def build_middleware_stack(self) -> ASGIApp:
-        layers = super().build_middleware_stack()
-        return self.front(layers) if self.front else layers
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.front is None or scope["type"] != "http":
+            return await self.behind(scope, receive, send)
+        scope["app"] = self  # as FastAPI does
+        return await self.front(scope, receive, send)
+
+    async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles what the front passes on."""
+        await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings, *, lobby: Lobby | None = None) -> Service:
@@ -105,7 +111,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> Service:
     service.add_middleware(CrossOrigin)
     service.add_middleware(Hosts, served=hosts, answer=_error_response)
     service.add_middleware(Watch, headers=headers, answer=_error_response)
-    service.front = partial(HotRoute, limiter=limiter, hosts=hosts, headers=headers)
+    service.front = HotRoute(service.behind, limiter=limiter, hosts=hosts, headers=headers)
     for kind in _HANDLED:
         service.add_exception_handler(kind, _error_response)
     return service

@@ -56,7 +56,7 @@ Headers = Mapping[bytes, bytes]
 
 
 class HotRoute:
-    """Answers the frequent calls, and passes all others to `app`."""
+    """Answers frequent HTTP requests, and passes all others to `app`."""
 
     def __init__(
         self, app: ASGIApp, *, limiter: Limiter, hosts: ServedHosts, headers: ResponseHeaders
@@ -68,11 +68,7 @@ class HotRoute:
         self._read = lru_cache(maxsize=64)(self._prepared_read)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
-            scope["type"] == "http"
-            and scope["path"].startswith("/v1/")
-            and not scope["query_string"]
-        ):
+        if scope["path"].startswith("/v1/") and not scope["query_string"]:
             headers = dict(reversed(scope["headers"]))  # of a repeated header, the first counts
             if b"authorization" not in headers and self._hosts.serve(scope["headers"]):
                 if scope["method"] == "POST":

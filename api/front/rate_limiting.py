@@ -89,7 +89,7 @@ class _CountedLimit:
 
     async def admit(self, counter: str, sender_index: bytes | None) -> Admission:
         """Counts a request."""
-        verdict = await self.store.hit(counter)
+        verdict = self.store.hit_here(counter) or await self.store.hit(counter)
         left = (b"ratelimit", self._left % (verdict.remaining, verdict.reset_after))
         error = None if verdict.is_allowed else _refusal(self.name, verdict)
         return Admission(sender_index, (self._policy, left), error)
@@ -135,8 +135,12 @@ class Limiter:
 
     async def signature(self, client: Client, slug: str, proof: str | None) -> Admission:
         """Counts a signature that has no key. Works like `change`, without looking at the path."""
-        counter, index = (None, None) if client is None else self._client(client[0])
-        admission = await _counted(_Sender(False, self._address, counter, index))
+        admission = ADMITTED
+        if client is not None:
+            counter, index = self._client(client[0])
+            admission = Admission(index, (), None)
+            if self._address is not None:
+                admission = await self._address.admit(counter, index)
         if admission.error is not None or self._petition is None:
             return admission
         return await self._signing(admission, self._petition, slug, proof)
@@ -162,7 +166,7 @@ class Limiter:
         """Counts a signature without a key for its petition, unless it has a proof of work."""
         if proof is not None and await self._proofs.accept(proof):
             return admission
-        verdict = await limit.store.hit(petition)
+        verdict = limit.store.hit_here(petition) or await limit.store.hit(petition)
         if verdict.is_allowed:
             return admission
         wait, challenge = verdict.reset_after, self._proofs.challenge()

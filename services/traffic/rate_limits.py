@@ -70,13 +70,20 @@ class RateLimit:
             except StorageError as error:
                 self._local_until = time.monotonic() + FALLBACK_SECONDS
                 log.warning("rate_limits_alone", error=type(error.storage_error).__name__)
-        now = self._clock().timestamp()
-        return self._result(*self._local.hit(client, now), now)
+        return self._hit_here(client)
+
+    def hit_here(self, client: str) -> RateLimitResult | None:
+        """Works like `hit` where this process counts alone; None where Redis has to be asked."""
+        return self._hit_here(client) if self._shared is None else None
 
     async def close(self) -> None:
         """Close the connections to Redis."""
         if self._pool is not None:
             await self._pool.disconnect()
+
+    def _hit_here(self, client: str) -> RateLimitResult:
+        now = self._clock().timestamp()
+        return self._result(*self._local.hit(client, now), now)
 
     async def _hit(self, storage: Storage, client: str) -> RateLimitResult:
         # As the library's FixedWindowRateLimiter, which would ask the storage once more.
