@@ -17,10 +17,15 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 MAX_AGE = timedelta(seconds=1)
+RENEWED_AT = timedelta(seconds=0.9)
+"""From this age on, the first to ask builds the value again, while the others get the old one."""
 BUILD_SHARE = 0.1
 """The part of the time that may be spent on building."""
 MOST_BUILD_SECONDS = 2.0
 """The largest reserve of time for building, in seconds; a new cache has all of it."""
+
+
+_NO_TIME = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +65,12 @@ class AnswerCache(Generic[Key, Value]):
 
         Builds nothing, so that it can be called on the event loop.
         """
+        return self._younger(key, MAX_AGE if self._building.locked() else RENEWED_AT)
+
+    def _younger(self, key: Key, most: timedelta) -> Value | None:
         entry = self._entries.get(key)
         # A negative age means that the clock was put back.
-        if entry is None or not timedelta() <= self._clock() - entry.built_at < MAX_AGE:
+        if entry is None or not _NO_TIME <= self._clock() - entry.built_at < most:
             return None
         is_good = entry.version == self._version() or self._seconds_to_build() <= 0
         return entry.value if is_good else None
@@ -73,7 +81,7 @@ class AnswerCache(Generic[Key, Value]):
         if value is not None:
             return value
         with self._building:
-            value = self.cached(key)
+            value = self._younger(key, RENEWED_AT)
             return value if value is not None else self._rebuild(key)
 
     def _rebuild(self, key: Key) -> Value:

@@ -8,7 +8,13 @@ from typing import TypeVar
 
 import pytest
 
-from services.traffic.answer_cache import BUILD_SHARE, MAX_AGE, MOST_BUILD_SECONDS, AnswerCache
+from services.traffic.answer_cache import (
+    BUILD_SHARE,
+    MAX_AGE,
+    MOST_BUILD_SECONDS,
+    RENEWED_AT,
+    AnswerCache,
+)
 from tests.support.common import Clock
 
 Result = TypeVar("Result")
@@ -58,11 +64,29 @@ def test_a_change_in_this_process_is_seen_at_the_next_look(clock: Clock) -> None
 def test_what_changes_elsewhere_is_seen_after_a_second(clock: Clock) -> None:
     values = Source().cache(clock)
     values.get("a")
-    clock.advance(seconds=MAX_AGE.total_seconds() - 0.001)
+    clock.advance(seconds=RENEWED_AT.total_seconds() - 0.001)
     assert values.get("a") == "a 1"
     clock.advance(seconds=0.001)
     assert values.cached("a") is None
     assert values.get("a") == "a 2"
+
+
+def test_while_one_builds_a_value_again_the_others_get_the_old_one_until_it_is_a_second_old(
+    clock: Clock,
+) -> None:
+    source, seen = Source(), []
+    values = source.cache(clock)
+    values.get("a")
+
+    def ask() -> None:
+        seen.append(values.cached("a"))
+        clock.advance(seconds=(MAX_AGE - RENEWED_AT).total_seconds())
+        seen.append(values.cached("a"))
+
+    source.while_building = ask
+    clock.advance(seconds=RENEWED_AT.total_seconds())
+    assert values.get("a") == "a 2"
+    assert seen == ["a 1", None]
 
 
 def test_a_clock_that_is_put_back_keeps_no_value_any_longer(clock: Clock) -> None:
