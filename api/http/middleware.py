@@ -3,25 +3,19 @@
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import structlog
-from prometheus_client import Histogram
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.errors import InternalError
-from api.http.response_headers import REQUEST_ID, RawHeaders, ResponseHeaders
-from core import logs
+from api.http.response_headers import REQUEST_ID, ResponseHeaders
+from core import logs, requests_seen
 
-REQUESTS = Histogram("lobby_request_seconds", "Duration of requests", ["method", "route", "status"])
-# Clients can invent methods, so only these become labels: each new label is a series for ever.
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-OTHER_METHOD = "(other)"
 ErrorResponse = Callable[[Request, Exception], Awaitable[Response]]
 # An id that a proxy made. Anything else could put words of a stranger into the log.
 _PLAIN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -66,7 +60,9 @@ class Watch:
                 await self._report(error, scope, receive, send_with_headers)
             raise
         finally:
-            _note(scope, status or 500, time.perf_counter() - began_at)
+            seconds = time.perf_counter() - begun
+            route = _template(scope)
+            requests_seen.note(scope["method"], route, status or 500, seconds, request_id)
             logs.request_id.reset(token)
 
     async def _report(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,24 +135,6 @@ def _without_body(send: Send) -> Send:
         await send(message)
 
     return send_head
-
-
-def _note(scope: Scope, status: int, seconds: float) -> None:
-    method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
-    note(method, _template(scope), status, seconds)
-
-
-def note(method: str, template: str, status: int, seconds: float) -> None:
-    """Counts an answer, and writes it to the log."""
-    _labelled(method, template, status).observe(seconds)
-    milliseconds = round(seconds * 1000, 1)
-    log.info("request", method=method, route=template, status=status, ms=milliseconds)
-
-
-@lru_cache(maxsize=2000)
-def _labelled(method: str, template: str, status: int) -> Histogram:
-    """Cached, since looking up the labels costs more than observing."""
-    return REQUESTS.labels(method, template, status)
 
 
 def _template(scope: Scope) -> str:

@@ -63,7 +63,13 @@ def test_there_is_one_way_to_get_the_time() -> None:
         for name, _ in our_files.facts_of(file).calls
         if name in clocks
     }
-    assert modules == {"services/assembly.py"}
+    assert modules == {"services/assembly.py", "core/stamps.py"}
+    stamping = {
+        our_files.name_of(file)
+        for file in our_files.modules()
+        if any(name.startswith("core.stamps") for name in our_files.facts_of(file).imports)
+    }
+    assert stamping == {"core/request_seconds.py"}
 
 
 def test_no_module_is_long() -> None:
