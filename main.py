@@ -33,7 +33,7 @@ from api.http.middleware import Guard, Watch
 from api.http.response_headers import ResponseHeaders
 from api.openapi import DescribedApi, Document, operation_id
 from api.routes import router as api_router
-from core import garbage
+from core import garbage, logs
 from core.settings import Settings, sentences
 from core.version import version
 from services.assembly import Lobby, open_lobby
@@ -202,6 +202,7 @@ async def _running(state: AppState) -> AsyncIterator[None]:
     state.stop()
     await state.sign_ins.close()
     state.close()
+    logs.finish()
 
 
 async def _error_response(request: Request, error: Exception) -> Response:

@@ -5,7 +5,7 @@ Paths and unknown methods may have personal data. Neither is logged or measured.
 
 import structlog
 
-from core import logs
+from core import logs, stamps
 from core.request_seconds import RequestSeconds
 
 # Clients can invent methods, so only these become labels: each new label is a series for ever.
@@ -20,6 +20,9 @@ def note(method: str, route: str, status: int, seconds: float, request_id: str) 
     if method not in METHODS:
         method = OTHER_METHOD
     _seconds.observe(method, route, status, seconds)
+    if logs.requests is not None:
+        logs.requests.add((method, route, status, seconds, request_id, stamps.now()))
+        return
     token = logs.request_id.set(request_id)
     log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
     logs.request_id.reset(token)
