@@ -80,8 +80,9 @@ async def sign_once(
         return StoredAnswer(SIGNED, found)
 
     partner_id = caller.partner_id if caller else None
-    request = body.as_request(slug, partner_id, sender_index=sender)
-    return await record_once(state, request, KeyedRequest(attempt, answer))
+    keyed = KeyedRequest(attempt, answer)
+    request = body.as_request(slug, partner_id, sender_index=sender, keyed=keyed)
+    return await _once(state, request, attempt)
 
 
 async def record_once(
@@ -89,8 +90,12 @@ async def record_once(
 ) -> StoredAnswer:
     """Records a request once per idempotency key. Returns what `keyed` makes of the outcome, or
     the response that was stored before."""
-    with state.in_flight.reserve(keyed.attempt):
-        outcome = await _record(state, replace(request, keyed=keyed))
+    return await _once(state, replace(request, keyed=keyed), keyed.attempt)
+
+
+async def _once(state: AppState, request: SignatureRequest, attempt: Attempt) -> StoredAnswer:
+    with state.in_flight.reserve(attempt):
+        outcome = await _record(state, request)
     assert outcome.answer is not None  # noqa: S101 - every error was raised above
     return outcome.answer
 

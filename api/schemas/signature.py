@@ -26,9 +26,10 @@ from services.mail.mail_templates import MAIL_LOCALE
 from services.postcodes import directory
 from services.signatures.entries import LONGEST_COMMENT, LONGEST_POSTCODE, LONGEST_SOURCE
 from services.signatures.pending_views import PendingSignature
-from services.signatures.recording import HOME, ImportOrigin, SignatureRequest
+from services.signatures.recording import HOME, ImportOrigin, Outcome, SignatureRequest
 from services.signatures.signature_lists import ListedSignature
 from services.signatures.signature_states import SignatureRow
+from services.traffic.idempotency import KeyedRequest
 
 Comment = Annotated[str, paragraphs(LONGEST_COMMENT)]
 Source = Annotated[str, line(LONGEST_SOURCE)]
@@ -74,6 +75,7 @@ class NewSignature(Request):
         partner_id: UUID | None = None,
         imported: ImportOrigin | None = None,
         sender_index: bytes | None = None,
+        keyed: KeyedRequest[Outcome] | None = None,
     ) -> SignatureRequest:
         return SignatureRequest(
             petition_slug=petition_slug,
@@ -90,6 +92,7 @@ class NewSignature(Request):
             partner_contact=self.consents.partner,
             imported=imported,
             sender_index=sender_index,
+            keyed=keyed,
         )
 
 
