@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from bench.large_databases import SERIES, WORDS
-from core import logs
+from core import garbage, logs
 from core.settings import Settings
 from models import Petition, Private, Signature
 from models.base import table_of
@@ -79,6 +79,7 @@ def main() -> None:
             with lobby.database.write() as session:
                 fill(session, lobby, backend)
             analyse(lobby)
+            garbage.calm()  # as in a process that serves
             rates += [f"| {name} {line}" for line in rates_of(lobby)]
             memory += [f"| {name} {line}" for line in memory_of(folder, url)]
             lobby.close()
@@ -316,6 +317,7 @@ def fill(session: Session, lobby: Lobby, kind: str) -> None:
         source=f"CASE {third} WHEN 0 THEN 'facebook' WHEN 1 THEN '=news, \"today\"' END",
         signed_at=moment,
         confirmed_at=f"CASE WHEN n - n / 10 * 10 = 0 THEN NULL ELSE {moment} END",
+        changed_at=moment,
     )
     add(
         "consent",
