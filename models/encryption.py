@@ -8,7 +8,7 @@ authenticated: a value that is moved to another organisation's row or another co
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +25,7 @@ from sqlalchemy.engine import Dialect
 
 _HEAD = 1 + 16
 _NONCE = 12
+_BODY = _HEAD + _NONCE
 _EVERYWHERE = UUID(int=0)
 _Decrypt = Callable[[bytes, bytes, bytes], bytes]
 
@@ -208,13 +209,34 @@ class Keyring:
         return Private(UUID(bytes=sealed[1:_HEAD]), self.text_of(sealed, purpose))
 
     def text_of(self, sealed: bytes, purpose: str) -> str:
-        """Decrypts to the bare text: faster than `open`, for exports of millions of rows."""
+        """Decrypts to the bare text: faster than `open`."""
         head, nonce = sealed[:_HEAD], sealed[_HEAD : _HEAD + _NONCE]
         try:
             decrypt, authenticated = self._opener(head, purpose)
             return decrypt(nonce, sealed[_HEAD + _NONCE :], authenticated).decode()
         except (InvalidTag, KeyError):
             return self._try_all(head, nonce, sealed[_HEAD + _NONCE :], purpose)
+
+    def texts_of(self, values: Iterable[bytes | None], purpose: str) -> list[str | None]:
+        """Decrypts the values of a column as `text_of` does; None stays None.
+
+        Neighbours nearly always have one head, so that its key is looked up once for all of them.
+        """
+        texts: list[str | None] = []
+        head: bytes | None = None
+        for value in values:
+            if value is None:
+                texts.append(None)
+                continue
+            try:
+                if value[:_HEAD] != head:
+                    decrypt, authenticated = self._opener(value[:_HEAD], purpose)
+                    head = value[:_HEAD]
+                nonce, ciphertext = value[_HEAD:_BODY], value[_BODY:]
+                texts.append(decrypt(nonce, ciphertext, authenticated).decode())
+            except (InvalidTag, KeyError):
+                texts.append(self.text_of(value, purpose))
+        return texts
 
     def opens(self, sealed: bytes, purpose: str, *, strictly: bool = False) -> bool:
         """Returns whether a value opens; strictly, under the secret of its own version."""

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from models import Keyring
 from models.encryption import PrivateText
 from services.errors import Unavailable
-from services.files.csv_writing import FORMULA_STARTS, TEXT_MARK, csv_cell
+from services.files.csv_writing import FORMULA_STARTS, TEXT_MARK, csv_cells
 
 Sql = sa.ColumnElement[Any]
 _json = json.JSONEncoder(ensure_ascii=False).encode
@@ -94,16 +94,15 @@ class EncryptedColumn:
         if self.convert is not None:
             texts = [None if text is None else self.convert(text) for text in texts]
         if form is FileFormat.CSV:
-            return [csv_cell(text or "") for text in texts]
+            return csv_cells([text or "" for text in texts])
         head = f"{_json(self.name)}:"
         return [head + ("null" if text is None else _json(text)) for text in texts]
 
     def _decrypt(self, values: Sequence[bytes | None], keyring: Keyring) -> list[str | None]:
         column_type = self.source.type
         assert isinstance(column_type, PrivateText)  # noqa: S101 - all encrypted columns have it
-        purpose, decrypt = column_type.purpose, keyring.text_of
         try:
-            return [None if value is None else decrypt(value, purpose) for value in values]
+            return keyring.texts_of(values, column_type.purpose)
         except ValueError as error:
             raise sealed_data() from error
 

@@ -36,6 +36,53 @@ def test_a_changed_byte_does_not_open(data: st.DataObject) -> None:
         RING.open(bytes(sealed), "a.column")
 
 
+PURPOSE = "a.column"
+# Rings whose values have different versions, or have one that the opening ring does not know.
+SEALERS = (RING, Keyring([OTHER, SECRET]), Keyring([OTHER]))
+OPENER = Keyring([OTHER, SECRET])
+
+
+@given(
+    st.lists(
+        st.none() | st.tuples(st.sampled_from(SEALERS), st.sampled_from([1, 2, 7]), st.text()),
+        max_size=12,
+    )
+)
+def test_a_column_opens_as_its_values_do_one_by_one(
+    column: list[tuple[Keyring, int, str] | None],
+) -> None:
+    sealed = [
+        each and each[0].seal(Private(UUID(int=each[1]), each[2]), PURPOSE) for each in column
+    ]
+    assert OPENER.texts_of(sealed, PURPOSE) == [each and each[2] for each in column]
+    assert OPENER.texts_of(sealed, PURPOSE) == [
+        each and OPENER.text_of(each, PURPOSE) for each in sealed
+    ]
+
+
+@given(st.data())
+def test_one_damaged_value_in_a_column_is_refused(data: st.DataObject) -> None:
+    """Its version, organisation, nonce, text and tag: each byte of them counts."""
+    values = [Private(ORGANISATION, f"text {number}") for number in range(3)]
+    sealed: list[bytes | None] = [None, *RING.seal_all(values, PURPOSE)]
+    which = data.draw(st.integers(1, 3))
+    damaged = bytearray(sealed[which] or b"")
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
+    sealed[which] = bytes(damaged)
+    with pytest.raises(ValueError, match="does not open"):
+        RING.texts_of(sealed, PURPOSE)
+
+
+def test_a_value_in_the_column_of_another_purpose_or_organisation_is_refused() -> None:
+    ours, theirs = (RING.seal(Private(UUID(int=n), "text"), PURPOSE) for n in (7, 8))
+    assert RING.texts_of([ours, theirs, ours], PURPOSE) == ["text"] * 3
+    relabelled = theirs[:1] + ours[1:17] + theirs[17:]
+    with pytest.raises(ValueError, match="does not open"):
+        RING.texts_of([ours, relabelled, ours], PURPOSE)
+    with pytest.raises(ValueError, match="does not open"):
+        RING.texts_of([ours, ours], "another.column")
+
+
 def test_an_old_secret_still_opens_after_a_new_one_was_put_in_front() -> None:
     sealed = RING.seal(Private(ORGANISATION, "text"), "a.column")
     both = Keyring([OTHER, SECRET])
