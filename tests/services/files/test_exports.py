@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlmodel import select
 
 from models import (
@@ -26,7 +28,7 @@ from services.consents import preferences
 from services.demonstration import invented_campaign
 from services.errors import Invalid, Unavailable
 from services.files import exports
-from services.files.csv_writing import FORMULA_STARTS, csv_cell, csv_text
+from services.files.csv_writing import FORMULA_STARTS, csv_cell, csv_cells, csv_text
 from services.files.export_lines import FileFormat
 from services.letters import intake
 from services.organisations import organisations, partners
@@ -193,6 +195,11 @@ def test_no_cell_can_be_taken_for_a_formula(lobby: Lobby) -> None:
             assert [row[name] for row in rows] == [f"'{text}" for text in texts.values()]
         lines = json_rows(file_of(lobby, export, FileFormat.JSONL))[-len(texts) :]
         assert [line["source"] for line in lines] == list(texts.values())
+
+
+@given(st.lists(st.text(st.sampled_from("=+-@\t\ra\",\n'")) | st.text(), max_size=5))
+def test_cells_of_a_column_are_written_as_each_of_them(texts: list[str]) -> None:
+    assert csv_cells(texts) == [csv_cell(text) for text in texts]
 
 
 def test_all_files_have_one_rule_for_formulas(lobby: Lobby) -> None:
