@@ -164,6 +164,23 @@ def _sqlite_engine(url: str, *, readonly: bool) -> Engine:
     return engine
 
 
+def fetch_in_binary(session: Session) -> None:
+    """Makes PostgreSQL send sealed values as they are, and not in hexadecimal digits, which costs a
+    ninth of an export. It holds for this session's transaction; SQLite always does it.
+
+    Its statements must select texts and bytes alone.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        event.listen(connection, "before_cursor_execute", _set_binary)
+
+
+def _set_binary(_connection: Connection, cursor: Any, *_others: object) -> None:
+    from psycopg.pq import Format  # noqa: PLC0415 - SQLite does without the driver
+
+    cursor.format = Format.BINARY
+
+
 def insert_ignore(session: Session, table: sa.Table, rows: list[dict[str, Any]]) -> None:
     """Inserts rows, and skips those that would violate a UNIQUE constraint.
 

@@ -18,7 +18,7 @@ import structlog
 from sqlmodel import Session
 
 from models import Keyring
-from services.database.engine import Database
+from services.database.engine import Database, fetch_in_binary
 from services.files import export_lines, value_lines
 from services.files.csv_writing import csv_text
 from services.files.export_lines import Column, EncryptedColumn, FileFormat, PlainColumn
@@ -244,6 +244,7 @@ def _encrypted_page_reader(
     line_break = f"{form.end}{form.begin}"
 
     def read(session: Session, after: _Place) -> _ExportPage:
+        fetch_in_binary(session)
         rows = session.connection().execute(statement, after.values).all()
         if not rows:
             return _ExportPage("", 0, None)
