@@ -7,6 +7,7 @@ import typer
 
 from cli.examples import examples
 from cli.lazy import Entry, LazyGroup
+from core import garbage
 from core.version import version
 
 _SERVING, _BACKUPS = "cli.serving", "cli.backups"
@@ -101,6 +102,7 @@ def _options(
 
 def main() -> None:
     """Runs a command. Expected errors are printed as a sentence, with exit status 1."""
+    garbage.make_rare()
     try:
         app()
     except Exception as error:
