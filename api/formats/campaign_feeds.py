@@ -1,11 +1,10 @@
 """A campaign's news as Atom and its dates as iCalendar, for feed readers and calendars."""
 
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid5
 
 from fastapi import APIRouter, Request, Response
-from icalendar import Calendar, Event
 
 from api.answers.caching import cacheable_bytes
 from api.http import atom
@@ -13,6 +12,9 @@ from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from models import Campaign, CampaignUpdate, Organisation
 from services.campaigns import campaign_dates, campaigns
 from services.campaigns.campaign_dates import CampaignDate
+
+if TYPE_CHECKING:
+    from icalendar import Event
 from services.common import markdown
 
 IN_FEED = 50
@@ -87,6 +89,8 @@ def _changed(update: CampaignUpdate) -> datetime:
 
 
 def _calendar(campaign: Campaign, dates: list[CampaignDate], base_url: str) -> bytes:
+    from icalendar import Calendar  # noqa: PLC0415 - 3 MB for a calendar that few read
+
     calendar = Calendar()
     calendar.add("prodid", "-//Central Lobby//EN")
     calendar.add("version", "2.0")
@@ -99,7 +103,9 @@ def _calendar(campaign: Campaign, dates: list[CampaignDate], base_url: str) -> b
     return content
 
 
-def _event(item: CampaignDate, campaign: Campaign, base_url: str) -> Event:
+def _event(item: CampaignDate, campaign: Campaign, base_url: str) -> "Event":
+    from icalendar import Event  # noqa: PLC0415 - as in `_calendar`
+
     page = f"petitions/{item.petition}" if item.petition else f"campaigns/{campaign.slug}"
     event = Event()
     event.add("uid", str(item.id))

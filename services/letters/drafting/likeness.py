@@ -10,9 +10,6 @@ import unicodedata
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from rapidfuzz import process
-from rapidfuzz.distance import Indel
-
 RUN = 3
 # A fair sample of a longer text. With many more hashes, the comparison with 10,000 letters takes
 # longer than the 50 ms that the editor allows (bench/bench_likeness.py).
@@ -56,6 +53,10 @@ def highest(hashes: Sketch, others: Iterable[Sketch]) -> float | None:
     matter. It is rounded down, so that 100 means the same text. A long and a short text have a low
     likeness, because most of the long one is new.
     """
+    # 3 MB that a server without letters never needs.
+    from rapidfuzz import process  # noqa: PLC0415 - see above
+    from rapidfuzz.distance import Indel  # noqa: PLC0415 - see above
+
     best = process.extractOne(hashes, others, scorer=Indel.normalized_similarity)
     # Rounded first, since 0.85 times 100 is a little less than 85.
     return None if best is None else round(100 * best[1], 6) // STEP * STEP

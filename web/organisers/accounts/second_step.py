@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Annotated
 
-import segno
 from fastapi import APIRouter, Form, Request, Response
 from markupsafe import Markup
 from pydantic import BaseModel
@@ -129,6 +128,8 @@ def _codes_page(desk: Desk, codes: list[str], way: str, *, is_new: bool) -> Resp
 
 def _picture(address: str) -> Markup:
     """Returns a QR code as SVG without inline style, which the policy of our pages forbids."""
+    import segno  # noqa: PLC0415 - 1 MB, and an organiser sees one code in years
+
     code = segno.make(address, error="m", micro=False)
     svg = code.svg_inline(border=4, light="#fff", svgclass="qr", lineclass=None, omitsize=True)
     return Markup(svg)  # noqa: S704 - made by the library from numbers
