@@ -7,7 +7,7 @@ from functools import cache
 def make_rare() -> None:
     """Makes garbage collection rare, for a process that imports much.
 
-    What is imported stays, but each collection looks at all of it: that was a fifth of the time
+    What is imported stays, but each collection looks at all of it: that was a tenth of the time
     until the server is ready.
     """
     gc.set_threshold(20_000, 20, 50)

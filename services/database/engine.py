@@ -166,7 +166,7 @@ def _sqlite_engine(url: str, *, readonly: bool) -> Engine:
 
 def fetch_in_binary(session: Session) -> None:
     """Makes PostgreSQL send sealed values as they are, and not in hexadecimal digits, which costs a
-    ninth of an export. It holds for this session's transaction; SQLite always does it.
+    tenth of an export. It holds for this session's transaction; SQLite always does it.
 
     Its statements must select texts and bytes alone.
     """
