@@ -22,7 +22,8 @@ from services.letters import letter_mails
 from services.mail import html_parts, mail_builder, mail_templates, supporter_mails
 from services.mail.letterheads import Letterhead
 from services.mail.mail_builder import Mail
-from services.mail.supporter_mails import DroppedMessage, Enclosed, MailContext
+from services.mail.shared_mails import SharedMail
+from services.mail.supporter_mails import Enclosed, MailContext
 from services.webhooks import warning_mails
 from tools import settings
 
@@ -50,6 +51,11 @@ NEWS = (
     replace(ABOUT, what=NewsKind.TOOK_OFF, names=("Dee Thistlewood",)),
     replace(ABOUT, what=NewsKind.LETTERS_STUCK, since=NOW),
 )
+_LINKS = {
+    MessageKind.CONFIRM_SIGNATURE: ("confirm_link", "disown_link", "withdraw_link"),
+    MessageKind.CONFIRM_LETTER: ("letter_link", "disown_link"),
+}
+_SHARED_VALUES = ("action", "campaign", "member", "constituency", "last_day")
 LETTERHEAD = Letterhead("Public Health Alliance", "hello@alliance.example.org", "#8a1c4a")
 COPY = """Subject: Please sign Early Day Motion 152
 
@@ -167,9 +173,9 @@ def mails(
         yield name, kind, make(kind, own, letterhead, context)
 
 
-def sample_values() -> dict[str, Any]:
-    """Returns a value for every name that a template uses."""
-    return _VALUES | {"organisation": LETTERHEAD.name} | _links(_context())
+def sample_values(row_id: UUID = ID) -> dict[str, Any]:
+    """Returns a value for every name that a template uses, with links for a row."""
+    return _VALUES | {"organisation": LETTERHEAD.name} | _links(_context(), row_id)
 
 
 def _context() -> MailContext:
@@ -182,14 +188,14 @@ def _context() -> MailContext:
     )
 
 
-def _links(context: MailContext) -> dict[str, str]:
+def _links(context: MailContext, row_id: UUID) -> dict[str, str]:
     return {
-        "confirm_link": context.link("confirm", Purpose.CONFIRM, ID),
-        "disown_link": context.link("disown", Purpose.DISOWN, ID),
-        "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, ID),
-        "answer_link": context.link("letters/answer", Purpose.LETTER_ANSWER, ID),
-        "letter_confirm_link": context.link("letters/confirm", Purpose.LETTER, ID),
-        "invitation_link": context.link("invitation", Purpose.INVITATION, ID),
+        "confirm_link": context.link("confirm", Purpose.CONFIRM, row_id),
+        "disown_link": context.link("disown", Purpose.DISOWN, row_id),
+        "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, row_id),
+        "answer_link": context.link("letters/answer", Purpose.LETTER_ANSWER, row_id),
+        "letter_confirm_link": context.link("letters/confirm", Purpose.LETTER, row_id),
+        "invitation_link": context.link("invitation", Purpose.INVITATION, row_id),
         "letter_link": f"{BASE_URL}/campaigns/nhs-professionals/letter",
     }
 
@@ -197,19 +203,48 @@ def _links(context: MailContext) -> dict[str, str]:
 def _to_supporter(
     kind: MessageKind, values: dict[str, Any], letterhead: Letterhead, context: MailContext
 ) -> Mail:
-    is_unknown = kind in UNCONFIRMED
+    if kind in UNCONFIRMED:
+        shared = shared_mail(kind, values, letterhead=letterhead)
+        return shared.make(shared.shared, shared.personal)
     mail = supporter_mails.to_supporter(
-        OutboxMessage(id=ID, kind=kind, subject_id=ID, created_at=NOW, due_at=NOW),
-        _Supporter(None if is_unknown else ID, Private(ID, "anna@example.org")),
+        _message(kind),
+        _Supporter(ID, Private(ID, "anna@example.org")),
         values["campaign"],
         values,
         context,
         letterhead=letterhead,
         enclosed=Enclosed(COPY, "en") if kind is MessageKind.LETTER_RECEIPT else None,
-        opt_out_link=values["disown_link"] if is_unknown else None,
     )
-    assert not isinstance(mail, DroppedMessage)
+    assert isinstance(mail, Mail)
     return mail
+
+
+def shared_mail(
+    kind: MessageKind,
+    values: Mapping[str, Any],
+    *,
+    letterhead: Letterhead = LETTERHEAD,
+    row_id: UUID = ID,
+    email: str = "anna@example.org",
+    is_known: bool = False,
+) -> SharedMail[Any]:
+    """Makes the email of one of many who are asked to confirm, a supporter or a stranger."""
+    mail = supporter_mails.to_one_of_many(
+        _message(kind, row_id),
+        _Supporter(row_id if is_known else None, Private(ID, email)),
+        values["campaign"],
+        {name: values[name] for name in _SHARED_VALUES},
+        {name: values[name] for name in _LINKS[kind]},
+        _context(),
+        letterhead=letterhead,
+        opt_out="disown_link",
+    )
+    assert isinstance(mail, SharedMail)
+    return mail
+
+
+def _message(kind: MessageKind, row_id: UUID = ID) -> OutboxMessage:
+    return OutboxMessage(id=row_id, kind=kind, subject_id=row_id, created_at=NOW, due_at=NOW)
 
 
 def _to_organiser(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session
 
@@ -11,8 +12,9 @@ from services.alerts import alert_mails
 from services.delivery.lookups import NOTHING_PREFETCHED, Prefetched
 from services.errors import LobbyError, NotFound
 from services.letters import letter_mails, letter_requests
-from services.mail import mail_builder
+from services.mail import mail_builder, shared_mails
 from services.mail.mail_builder import Envelope, Mail
+from services.mail.shared_mails import SharedMail
 from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.signatures import signature_mails
 from services.webhooks import warning_mails
@@ -42,7 +44,10 @@ def render(
         mail = _make(session, message, context, now, prefetched)
         if isinstance(mail, DroppedMessage):
             return mail
-        envelope = mail_builder.build(mail, mail_from=context.mail_from, now=now)
+        if isinstance(mail, SharedMail):
+            envelope = shared_mails.build(mail, mail_from=context.mail_from, now=now)
+        else:
+            envelope = mail_builder.build(mail, mail_from=context.mail_from, now=now)
         sender = context.sender_of(message.id)
         return mail_builder.sealed(envelope, sender=sender, signer=context.signer)
     except LobbyError as error:
@@ -55,7 +60,7 @@ def _make(
     context: MailContext,
     now: datetime,
     prefetched: Prefetched,
-) -> Mail | DroppedMessage:
+) -> Mail | SharedMail[Any] | DroppedMessage:
     kind, subject_id = message.kind, message.subject_id
     if kind in signature_mails.KINDS:
         signatures = prefetched.signatures

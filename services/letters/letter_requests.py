@@ -6,6 +6,7 @@ A stranger may have typed everything in a submission, so that the email contains
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -28,7 +29,7 @@ from services.common.tokens import Purpose
 from services.letters import submitted_letters
 from services.mail import letterheads, supporter_mails
 from services.mail.letterheads import Letterhead
-from services.mail.mail_builder import Mail
+from services.mail.shared_mails import SharedMail
 from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.submissions import ending, standing_letters
 from services.submissions.standing_letters import LetterKey
@@ -115,29 +116,31 @@ def gather(
 
 def make(
     message: OutboxMessage, request: LetterRequest | None, context: MailContext
-) -> Mail | DroppedMessage:
+) -> SharedMail[Any] | DroppedMessage:
     """Returns the email, or the reason why it is dropped. `request` comes from `gather`."""
     if request is None:
         return DroppedMessage("the letter is confirmed, cancelled or too old")
     if request.stands:
         return DroppedMessage("another letter is on its way")
-    disown_link = context.link("letters/disown", Purpose.DISOWN, request.id)
     values = {
         "campaign": request.campaign,
         "member": request.member,
         "constituency": request.constituency,
         "last_day": times.day(request.last_day),
-        "letter_link": context.link("letters/confirm", Purpose.LETTER, request.id),
-        "disown_link": disown_link,
     }
-    return supporter_mails.to_supporter(
+    links = {
+        "letter_link": context.link("letters/confirm", Purpose.LETTER, request.id),
+        "disown_link": context.link("letters/disown", Purpose.DISOWN, request.id),
+    }
+    return supporter_mails.to_one_of_many(
         message,
         request.recipient,
         request.campaign,
         values,
+        links,
         context,
         letterhead=request.letterhead,
-        opt_out_link=None if request.recipient.id else disown_link,
+        opt_out="disown_link",
     )
 
 

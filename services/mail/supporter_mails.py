@@ -1,5 +1,6 @@
 """What all emails to supporters share: their links, their last line, and who gets none."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from services.mail import html_parts, mail_builder, mail_templates
 from services.mail.bounce_addresses import BounceAddress
 from services.mail.letterheads import Letterhead, fitted
 from services.mail.mail_builder import Mail, MessageSigner
+from services.mail.shared_mails import Personal, SharedMail
 
 # Supporters can turn these off without turning off all email.
 NOTICES = (MessageKind.LETTER_QUESTION, MessageKind.SEAT_FILLED)
@@ -88,38 +90,108 @@ def to_supporter(
     *,
     letterhead: Letterhead,
     enclosed: Enclosed | None = None,
-    opt_out_link: str | None = None,
 ) -> Mail | DroppedMessage:
     """Makes an email with the template of the message's kind, or drops it if it is unwanted.
 
     `values` get the name of the `organisation` from the letterhead. `campaign` is a title.
-    `enclosed` stands between the text and its small print. The organisation does not know a
-    recipient without an id: `opt_out_link` then takes the place of the link to preferences in the
-    headers, and the last line is that of the text, which says what to do if it was somebody else.
-    Characters that do not fit into a header are removed from titles and names: old ones were stored
-    before they were refused.
+    `enclosed` stands between the text and its small print. Characters that do not fit into a header
+    are removed from titles and names: old ones were stored before they were refused.
     """
+    if (unwanted := _reason_to_drop(message, supporter)) is not None:
+        return unwanted
+    assert supporter.id is not None  # noqa: S101 - strangers get only `to_one_of_many`
+    texts = _SharedTexts(message.kind, campaign, letterhead)
+    link = context.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
+    personal = Personal(supporter.email.text, context.message_id(message.id), (link,))
+    return _written(texts, personal, values, enclosed)
+
+
+def to_one_of_many(
+    message: OutboxMessage,
+    supporter: Recipient,
+    campaign: str,
+    values: Mapping[str, Hashable],
+    links: Mapping[str, str],
+    context: MailContext,
+    *,
+    letterhead: Letterhead,
+    opt_out: str,
+) -> SharedMail[Any] | DroppedMessage:
+    """Works like `to_supporter`, for an email of which only `links` are its recipient's alone.
+
+    The organisation does not know a recipient without an id: the link named `opt_out` then takes
+    the place of the one to preferences in the headers, and the last line is that of the text, which
+    says what to do if it was somebody else.
+    """
+    if (unwanted := _reason_to_drop(message, supporter)) is not None:
+        return unwanted
+    addresses = tuple(links.values())
+    if supporter.id is not None:
+        addresses += (context.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id),)
+    texts = _SharedTexts(
+        message.kind,
+        campaign,
+        letterhead,
+        tuple(values.items()),
+        tuple(links),
+        opt_out if supporter.id is None else None,
+    )
+    personal = Personal(supporter.email.text, context.message_id(message.id), addresses)
+    return SharedMail(_filled_in, texts, personal)
+
+
+@dataclass(frozen=True, slots=True)
+class _SharedTexts:
+    """What an email shares with others: all but recipient, ids and links.
+
+    `links` are the names of the first links. `opt_out` is the one for the headers; None if that is
+    the last one, which leads to preferences.
+    """
+
+    kind: MessageKind
+    campaign: str
+    letterhead: Letterhead
+    values: tuple[tuple[str, Hashable], ...] = ()
+    links: tuple[str, ...] = ()
+    opt_out: str | None = None
+
+
+def _filled_in(texts: _SharedTexts, personal: Personal) -> Mail:
+    links = zip(texts.links, personal.links, strict=False)
+    return _written(texts, personal, dict((*texts.values, *links)))
+
+
+def _reason_to_drop(message: OutboxMessage, supporter: Recipient) -> DroppedMessage | None:
     if supporter.mail_off_at is not None:
         return DroppedMessage("the supporter wants no mail")
     if supporter.questions_off_at is not None and message.kind in NOTICES:
         return DroppedMessage("the supporter wants no questions and notices")
-    values = values | {"organisation": letterhead.name}
-    content = mail_templates.render(f"{message.kind}.txt", values)
+    return None
+
+
+def _written(
+    texts: _SharedTexts,
+    personal: Personal,
+    values: Mapping[str, Any],
+    enclosed: Enclosed | None = None,
+) -> Mail:
+    letterhead = texts.letterhead
+    values = {**values, "organisation": letterhead.name}
+    content = mail_templates.render(f"{texts.kind}.txt", values)
     if enclosed:
         content = content.with_enclosed(enclosed.text, enclosed.locale)
-    link = opt_out_link
-    if supporter.id is not None:
-        link = context.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
+    link = values[texts.opt_out] if texts.opt_out else personal.links[-1]
+    if texts.opt_out is None:
         label = f"Change what {letterhead.name} emails you, or unsubscribe"
         content = content.with_small("", label, link)
     return Mail(
-        recipient=supporter.email.text,
+        recipient=personal.recipient,
         sender_name=letterhead.display_name,
         reply_to=letterhead.reply_to,
         subject=fitted(content.subject),
         body=content.plain,
-        message_id=context.message_id(message.id),
-        campaign=fitted(campaign),
+        message_id=personal.message_id,
+        campaign=fitted(texts.campaign),
         unsubscribe=link,
         html=html_parts.render(
             content, sender=letterhead.name, brand_colour=letterhead.brand_colour

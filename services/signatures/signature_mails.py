@@ -32,6 +32,7 @@ from services.common.tokens import Purpose
 from services.mail import supporter_mails
 from services.mail.letterheads import Letterhead
 from services.mail.mail_builder import Mail
+from services.mail.shared_mails import SharedMail
 from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.parliament import seats
 from services.signatures import mail_links
@@ -180,24 +181,19 @@ def gather(
 
 def make(
     message: OutboxMessage, signature: SignatureMailData | None, context: MailContext
-) -> Mail | DroppedMessage:
+) -> Mail | SharedMail[Any] | DroppedMessage:
     """Returns the email, or the reason why it is dropped. `signature` comes from `gather`."""
     if signature is None:
         return DroppedMessage("the signature was erased")
     if signature.has_ended is not None:
         return DroppedMessage(signature.has_ended)
+    if message.kind is MessageKind.CONFIRM_SIGNATURE:
+        return _asking(message, signature, context)
     petition = signature.petition
-    disown_link = context.link("disown", Purpose.DISOWN, signature.id)
-    # So that the page of an expired link knows its petition.
-    bound_to = mail_links.bound_to(petition.number)
-    values = {
+    values = _links(signature, context) | {
         "name": signature.name,
         "has_vacant_seat": signature.has_vacant_seat,
         "action": petition.action,
-        "last_day": times.day(signature.last_day) if signature.last_day else None,
-        "confirm_link": context.link("confirm", Purpose.CONFIRM, signature.id, bound_to=bound_to),
-        "disown_link": disown_link,
-        "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, signature.id),
         "letter_link": f"{context.base_url}/campaigns/{petition.campaign_slug}/letter",
     }
     return supporter_mails.to_supporter(
@@ -207,8 +203,36 @@ def make(
         values,
         context,
         letterhead=petition.letterhead,
-        opt_out_link=None if signature.signer.id else disown_link,
     )
+
+
+def _asking(
+    message: OutboxMessage, signature: SignatureMailData, context: MailContext
+) -> SharedMail[Any] | DroppedMessage:
+    """Makes the email that asks to confirm, which has no word of the one who sent it."""
+    petition = signature.petition
+    last_day = times.day(signature.last_day) if signature.last_day else None
+    return supporter_mails.to_one_of_many(
+        message,
+        signature.signer,
+        petition.campaign_title,
+        {"action": petition.action, "last_day": last_day},
+        _links(signature, context),
+        context,
+        letterhead=petition.letterhead,
+        opt_out="disown_link",
+    )
+
+
+def _links(signature: SignatureMailData, context: MailContext) -> dict[str, str]:
+    # So that the page of an expired link knows its petition.
+    bound_to = mail_links.bound_to(signature.petition.number)
+    row_id = signature.id
+    return {
+        "confirm_link": context.link("confirm", Purpose.CONFIRM, row_id, bound_to=bound_to),
+        "disown_link": context.link("disown", Purpose.DISOWN, row_id),
+        "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, row_id),
+    }
 
 
 def _of_submissions(
