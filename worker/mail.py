@@ -21,7 +21,7 @@ from services.delivery import lookups, rendering, traces
 from services.delivery.lookups import NOTHING_PREFETCHED, Prefetched
 from services.letters import answers, letter_states
 from services.mail import outbox, relays
-from services.mail.couriers import TAKEN_OVER, BeforeDot, Delivery
+from services.mail.couriers import TAKEN_OVER, BeforeDot, Delivery, nothing_to_record
 from services.mail.mail_builder import Envelope
 from services.mail.supporter_mails import DroppedMessage
 from services.parliament_sync import sessions
@@ -201,7 +201,7 @@ class _Round:
     def _before_dot(self, message: OutboxMessage) -> BeforeDot:
         if message.kind is MessageKind.LETTER:
             return lambda: self._journal.commit_to_dot(message)
-        return lambda: True  # such an email may be repeated: there is nothing to record first
+        return nothing_to_record
 
 
 def _log_failure(event: str, message: OutboxMessage, error: Exception) -> None:

@@ -60,7 +60,9 @@ class BatchWriter(Generic[Item]):
                 return False
             self._waiting.append(item)
             self._is_urgent = self._is_urgent or is_urgent
-            self._changed.notify()
+            # The thread waits for a first item, then for an urgent one: others need not wake it.
+            if is_urgent or len(self._waiting) == 1:
+                self._changed.notify()
             return True
 
     def _run(self) -> None:

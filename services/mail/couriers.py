@@ -33,6 +33,7 @@ ABOUT_US = (CLOSING, TLS_OR_LOGIN_NEEDED)
 """Codes that are not about the message: any other would have got them, too."""
 BEFORE_THE_DOT = "before the dot: "
 """How the detail of a failure begins that surely sent nothing."""
+_DOT = b".\r\n"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 BeforeDot = Callable[[], bool]
 
@@ -51,6 +52,11 @@ class Delivery:
 
 
 TAKEN_OVER = Delivery(None, "another attempt has taken this message over")
+
+
+def nothing_to_record() -> bool:
+    """The `before_dot` of an email that may be repeated. Its dot goes out with its text."""
+    return True
 
 
 class Courier(Protocol):
@@ -274,14 +280,17 @@ def _announce(smtp: smtplib.SMTP, envelope: Envelope) -> None:
 
 def _hand_over(smtp: smtplib.SMTP, content: bytes, before_dot: BeforeDot) -> tuple[Delivery, bool]:
     """Sends the message and its dot. The flag is True if the connection can be used again."""
+    is_separate = before_dot is not nothing_to_record
     try:
-        smtp.send(_stuffed(content))
+        # If this fails, not all of it went out, so that the dot at its end did not either.
+        smtp.send(_stuffed(content) if is_separate else _stuffed(content) + _DOT)
     except OSError as error:
         return _trouble(error), False
-    if not before_dot():
+    if is_separate and not before_dot():
         return TAKEN_OVER, False
     try:
-        smtp.send(b".\r\n")
+        if is_separate:
+            smtp.send(_DOT)
         code, reply = smtp.getreply()
     except OSError as error:
         return Delivery(MessageState.UNCERTAIN, f"no answer after the dot: {error}"), False
@@ -312,4 +321,6 @@ def _stuffed(content: bytes) -> bytes:
         lines = _LINE_END.sub(b"\r\n", content)
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
+    if b"\n." not in lines and not lines.startswith(b"."):
+        return lines
     return (b"\n" + lines).replace(b"\n.", b"\n..")[1:]
