@@ -29,9 +29,11 @@ from services.submissions import ending
 from services.supporters import seat_watches
 from worker.mail_journal import MailJournal
 
-# A round waits for its slowest connection. It is long enough for that not to matter, and short
-# enough to end well within the lease of its claims.
-BATCH_OF_A_CONNECTION = 25
+# A round waits for its slowest connection: it is large enough for that not to matter. After some
+# seconds it begins nothing more and gives the rest back, so that it ends well within the lease of
+# its claims, and so that a campaign that was paused soon sends no letter.
+BATCH_OF_A_CONNECTION = 100
+ROUND_SECONDS = 10.0
 # How many emails are made at once, with shared look-ups, and for how long they can be sent then:
 # the member may have signed since.
 MADE_AT_ONCE = 25
@@ -39,8 +41,11 @@ VALID_SECONDS = 10.0
 log = structlog.get_logger()
 
 
-def deliver_due(lobby: Lobby) -> int:
-    """Delivers a batch of due messages; returns how many it attempted: 0 while the relay rests."""
+def deliver_due(lobby: Lobby, *, seconds: float = ROUND_SECONDS) -> int:
+    """Delivers a batch of due messages; returns how many it attempted: 0 while the relay rests.
+
+    After so many seconds it begins no more of them.
+    """
     connections = lobby.settings.smtp_connections
     with lobby.database.write(is_public=False) as session:
         now, relay = lobby.clock(), lobby.courier.relay
@@ -49,7 +54,7 @@ def deliver_due(lobby: Lobby) -> int:
         if claimed and not relays.may_send(session, relay, now=now):
             outbox.give_back(session, claimed, now=now)
             claimed = []
-    return _Round(lobby, claimed).run(connections) if claimed else 0
+    return _Round(lobby, claimed, seconds).run(connections) if claimed else 0
 
 
 def clean_up(lobby: Lobby) -> None:
@@ -80,8 +85,9 @@ def clean_up(lobby: Lobby) -> None:
 class _Round:
     """Delivers messages that were claimed together. Each thread takes the next few of them."""
 
-    def __init__(self, lobby: Lobby, claimed: list[OutboxMessage]) -> None:
+    def __init__(self, lobby: Lobby, claimed: list[OutboxMessage], seconds: float) -> None:
         self._lobby = lobby
+        self._ends_at = time.monotonic() + seconds
         self._claimed = len(claimed)
         self._left = deque(claimed)
         self._share = 1
@@ -121,7 +127,8 @@ class _Round:
 
     def _next(self) -> list[OutboxMessage]:
         with self._lock:
-            size = 0 if self._is_given_up() else min(self._share, len(self._left))
+            is_over = self._is_given_up() or time.monotonic() >= self._ends_at
+            size = 0 if is_over else min(self._share, len(self._left))
             return [self._left.popleft() for _ in range(size)]
 
     def _is_given_up(self) -> bool:

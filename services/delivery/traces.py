@@ -49,12 +49,14 @@ _SOURCES = (
     _Source((MessageKind.ALREADY_SIGNED,), "petition", _slugs(Signature, Petition)),
     _Source((MessageKind.SEAT_FILLED,), "campaign", _slugs(SeatWatch, Campaign)),
 )
+_SOURCE_OF = {kind: number for number, each in enumerate(_SOURCES) for kind in each.kinds}
+_NAMED_BY_LETTER = frozenset((*_ABOUT_LETTERS, *letter_requests.KINDS))
 
 
 def identify(message: OutboxMessage) -> Trace:
     """Returns the local part of a message's Message-ID, and the id of the letter it is about."""
     ids = {"message": str(message.id)}
-    if message.kind in (*_ABOUT_LETTERS, *letter_requests.KINDS):
+    if message.kind in _NAMED_BY_LETTER:
         ids["letter"] = str(message.subject_id)
     return ids
 
@@ -64,15 +66,17 @@ def trace(session: Session, messages: Collection[OutboxMessage]) -> dict[UUID, T
 
     It takes one statement for each sort of subject. The slug is left out if the subject is gone.
     """
-    traces = {message.id: identify(message) for message in messages}
-    for source in _SOURCES:
-        by_subject: dict[UUID, list[Trace]] = defaultdict(list)
-        for message in messages:
-            if message.kind in source.kinds:
-                by_subject[message.subject_id].append(traces[message.id])
-        if by_subject:
-            rows = session.connection().execute(source.slugs, {"ids": list(by_subject)})
-            for subject_id, slug in rows:
-                for fields in by_subject[subject_id]:
-                    fields[source.owner] = slug
+    traces: dict[UUID, Trace] = {}
+    by_source: dict[int, dict[UUID, list[Trace]]] = {}
+    for message in messages:
+        fields = traces[message.id] = identify(message)
+        if (number := _SOURCE_OF.get(message.kind)) is not None:
+            by_subject = by_source.setdefault(number, defaultdict(list))
+            by_subject[message.subject_id].append(fields)
+    for number, by_subject in by_source.items():
+        source = _SOURCES[number]
+        rows = session.connection().execute(source.slugs, {"ids": list(by_subject)})
+        for subject_id, slug in rows:
+            for fields in by_subject[subject_id]:
+                fields[source.owner] = slug
     return traces
