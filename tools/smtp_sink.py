@@ -32,6 +32,8 @@ ANSWERS = {
     "refused": b"550 5.7.1 not wanted\r\n",
     "deferred": b"451 4.3.2 later\r\n",
 }
+# Like the relays that people use, it takes several commands at once (RFC 2920).
+_REPLIES = {b"EHLO": b"250-sink.example.org\r\n250 PIPELINING\r\n", b"QUIT": b"221 bye\r\n"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Conversation(socketserver.StreamRequestHandler):
             return self._data()
         if verb == b"RCPT":
             self._recipient = line.partition(b"<")[2].partition(b">")[0].decode()
-        self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 OK\r\n")
+        self.wfile.write(_REPLIES.get(verb, b"250 OK\r\n"))
         return verb != b"QUIT"
 
     def _data(self) -> bool:
