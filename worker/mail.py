@@ -36,7 +36,7 @@ BATCH_OF_A_CONNECTION = 100
 ROUND_SECONDS = 10.0
 # How many emails are made at once, with shared look-ups, and for how long they can be sent then:
 # the member may have signed since.
-MADE_AT_ONCE = 25
+MADE_AT_ONCE = 100
 VALID_SECONDS = 10.0
 log = structlog.get_logger()
 
@@ -112,7 +112,7 @@ class _Round:
         while batch := self._next():
             mails, made_at = self._make(batch), time.monotonic()
             for message in batch:
-                if self._is_given_up():
+                if self._is_over():
                     self._left.append(message)
                     continue
                 is_old = time.monotonic() - made_at > VALID_SECONDS
@@ -127,12 +127,12 @@ class _Round:
 
     def _next(self) -> list[OutboxMessage]:
         with self._lock:
-            is_over = self._is_given_up() or time.monotonic() >= self._ends_at
-            size = 0 if is_over else min(self._share, len(self._left))
+            size = 0 if self._is_over() else min(self._share, len(self._left))
             return [self._left.popleft() for _ in range(size)]
 
-    def _is_given_up(self) -> bool:
-        return len(self._trouble) >= relays.MOST_FAILURES
+    def _is_over(self) -> bool:
+        is_given_up = len(self._trouble) >= relays.MOST_FAILURES
+        return is_given_up or time.monotonic() >= self._ends_at
 
     def _note_trouble(self, delivery: Delivery) -> None:
         with self._lock:

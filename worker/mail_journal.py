@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from uuid import UUID
 
 import structlog
 from sqlmodel import Session
@@ -22,27 +23,33 @@ from services.letters import letter_states
 from services.mail import dead_addresses, outbox, relays
 from services.mail.supporter_mails import DroppedMessage
 
-# How long accepted emails to supporters wait for more of them, in seconds. A commit for a few would
-# cost more than to make and send them. A killed worker repeats them.
+# How long entries wait for more of them, in seconds: a commit for a few would cost more than to
+# make and send them. A killed worker repeats emails to supporters. Of letters, it leaves one of
+# each connection uncertain, because that connection's next dot comes with the outcome of the last.
 COLLECT_SECONDS = 0.01
+COLLECT_DOTS_SECONDS = 0.002
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class _Entry:
-    """Something to write, and its result. `done` is set after the commit, or after an error."""
+class _Dot:
+    """A letter that waits for its final dot. `done` is set after the commit, or after an error."""
 
-    write: Callable[[Session], bool]
+    message: OutboxMessage
     done: threading.Event = field(default_factory=threading.Event)
-    result: bool = False
+    is_allowed: bool = False
     error: Exception | None = None
 
 
 class _Accepted(NamedTuple):
-    """An email to a supporter that was accepted, with what the server said."""
+    """A message that was accepted, with what the server said."""
 
     message: OutboxMessage
     detail: str
+
+
+_Entry = _Dot | _Accepted | Callable[[Session], None]
+"""Something to write. What many letters and emails have in common is written for all at once."""
 
 
 class MailJournal:
@@ -50,8 +57,10 @@ class MailJournal:
 
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
-        self._writer: BatchWriter[_Entry | _Accepted] = BatchWriter(
-            self._write, self._note_error, name="mail-journal", patience=COLLECT_SECONDS
+        self._dots = 0  # how many wait
+        self._lock = threading.Lock()
+        self._writer: BatchWriter[_Entry] = BatchWriter(
+            self._write, self._note_error, name="mail-journal"
         )
 
     @contextmanager
@@ -69,11 +78,18 @@ class MailJournal:
         It is on disk when this returns. False if another attempt has the message now, or if the
         letter was cancelled. Raises if it could not be written.
         """
-        entry = self._add(lambda session: self._write_dot(session, message))
-        entry.done.wait()
-        if entry.error is not None:
-            raise entry.error
-        return entry.result
+        dot = _Dot(message)
+        with self._lock:
+            self._dots += 1
+            # Then there is no connection left to wait for.
+            is_last = self._dots >= self._lobby.settings.smtp_connections
+        self._writer.add(dot, patience=0 if is_last else COLLECT_DOTS_SECONDS)
+        dot.done.wait()
+        with self._lock:
+            self._dots -= 1
+        if dot.error is not None:
+            raise dot.error
+        return dot.is_allowed
 
     def record(
         self,
@@ -84,10 +100,10 @@ class MailJournal:
         is_relay_trouble: bool = False,
     ) -> None:
         """Records how an attempt ended, with the next commit."""
-        if state is MessageState.ACCEPTED and message.kind is not MessageKind.LETTER:
-            self._writer.add(_Accepted(message, detail), is_urgent=False)
+        if state is MessageState.ACCEPTED:
+            self._writer.add(_Accepted(message, detail), patience=COLLECT_SECONDS)
             return
-        self._add(
+        self._writer.add(
             lambda session: self._write_end(
                 session, message, state, detail, is_relay_trouble=is_relay_trouble
             )
@@ -97,13 +113,13 @@ class MailJournal:
         """Records that a message could not be made and waits, with the next commit."""
         expected = outbox.BEFORE_THE_DOT
         state = MessageState.DEFERRED
-        self._add(
+        self._writer.add(
             lambda session: self._write_end(session, message, state, detail, expected=expected)
         )
 
     def drop(self, message: OutboxMessage, dropped: DroppedMessage) -> None:
         """Records that a message is not sent, and holds its letter, with the next commit."""
-        self._add(lambda session: self._write_drop(session, message, dropped))
+        self._writer.add(lambda session: self._write_drop(session, message, dropped))
 
     def end_round(
         self, left: list[OutboxMessage], trouble: list[str], *, has_answered: bool
@@ -117,37 +133,48 @@ class MailJournal:
             elif has_answered:
                 relays.note_success(session, relay, now=now)
 
-    def _add(self, write: Callable[[Session], bool]) -> _Entry:
-        entry = _Entry(write)
-        self._writer.add(entry)
-        return entry
-
-    def _write(self, batch: Sequence[_Entry | _Accepted]) -> None:
+    def _write(self, batch: Sequence[_Entry]) -> None:
         """Writes one transaction."""
-        accepted = [item for item in batch if isinstance(item, _Accepted)]
-        entries = [item for item in batch if isinstance(item, _Entry)]
+        dots = [entry for entry in batch if isinstance(entry, _Dot)]
+        accepted = [entry for entry in batch if isinstance(entry, _Accepted)]
+        letters = [each for each in accepted if each.message.kind is MessageKind.LETTER]
+        emails = [each for each in accepted if each.message.kind is not MessageKind.LETTER]
         # That an email to a supporter was accepted changes nothing on public pages.
-        with self._lobby.database.write(is_public=bool(entries)) as session:
-            outbox.accept_many(session, accepted, now=self._lobby.clock())
-            results = [entry.write(session) for entry in entries]
-        for entry, result in zip(entries, results, strict=True):
-            entry.result = result
-            entry.done.set()
+        with self._lobby.database.write(is_public=len(emails) < len(batch)) as session:
+            outbox.accept_many(session, emails, now=self._lobby.clock())
+            self._write_sent(session, letters)
+            for entry in batch:
+                if not isinstance(entry, _Dot | _Accepted):
+                    entry(session)
+            allowed = self._write_dots(session, [dot.message for dot in dots])
+        for dot in dots:
+            dot.is_allowed = dot.message.id in allowed
+            dot.done.set()
 
-    def _note_error(self, batch: Sequence[_Entry | _Accepted], error: Exception) -> None:
+    def _note_error(self, batch: Sequence[_Entry], error: Exception) -> None:
         """What could not be written is settled when the message's lease ends."""
         log.error("mail_not_written_down", error=type(error).__name__)
-        for item in batch:
-            if isinstance(item, _Entry):
-                item.error = error
-                item.done.set()
+        for entry in batch:
+            if isinstance(entry, _Dot):
+                entry.error = error
+                entry.done.set()
 
-    def _write_dot(self, session: Session, message: OutboxMessage) -> bool:
-        if letter_states.is_still_wanted(session, message.subject_id):
-            return outbox.before_dot(session, message)
+    def _write_dots(self, session: Session, messages: Sequence[OutboxMessage]) -> set[UUID]:
+        """Returns the messages whose dots may be sent, by id."""
+        letters = {message.subject_id for message in messages}
+        wanted = letter_states.still_wanted(session, letters)
         now = self._lobby.clock()
-        outbox.finish(session, message, MessageState.DROPPED, now=now, detail="cancelled")
-        return False
+        for message in messages:
+            if message.subject_id not in wanted:
+                outbox.finish(session, message, MessageState.DROPPED, now=now, detail="cancelled")
+        kept = [message for message in messages if message.subject_id in wanted]
+        return {message.id for message in outbox.before_dots(session, kept)}
+
+    def _write_sent(self, session: Session, accepted: Sequence[_Accepted]) -> None:
+        keyring, now = self._lobby.keyring, self._lobby.clock()
+        sent = outbox.accept_letters(session, accepted, now=now)
+        letter_ids = [message.subject_id for message in sent]
+        letter_states.record_sent(session, letter_ids, keyring=keyring, now=now)
 
     def _write_end(
         self,
@@ -158,7 +185,7 @@ class MailJournal:
         *,
         expected: tuple[MessageState, ...] = outbox.NOT_ENDED,
         is_relay_trouble: bool = False,
-    ) -> bool:
+    ) -> None:
         now, keyring = self._lobby.clock(), self._lobby.keyring
         new_state = outbox.finish(
             session,
@@ -177,14 +204,12 @@ class MailJournal:
             )
         if new_state is MessageState.REJECTED:
             dead_addresses.note_refused(session, message, detail, keyring=keyring, now=now)
-        return new_state is not None
 
     def _write_drop(
         self, session: Session, message: OutboxMessage, dropped: DroppedMessage
-    ) -> bool:
+    ) -> None:
         now = self._lobby.clock()
         outbox.finish(session, message, MessageState.DROPPED, now=now, detail=dropped.reason)
         if dropped.hold:
             letter_id, keyring = message.subject_id, self._lobby.keyring
             letter_states.hold(session, letter_id, dropped.reason, keyring=keyring, now=now)
-        return True

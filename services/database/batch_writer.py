@@ -6,6 +6,7 @@ two and tried again, so that only the bad item fails.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -19,7 +20,6 @@ class BatchWriter(Generic[Item]):
 
     `write` gets a batch, and has written all of it when it returns. `fail` gets what could not be
     written, with the error: one item, or a whole batch if the error is one of `gives_up_on`.
-    `patience` is how long items that are not urgent wait for more of them, in seconds.
     """
 
     def __init__(
@@ -30,14 +30,13 @@ class BatchWriter(Generic[Item]):
         name: str,
         largest_batch: int = LARGEST_BATCH,
         gives_up_on: tuple[type[Exception], ...] = (),
-        patience: float = 0,
     ) -> None:
         self._write, self._fail = write, fail
         self._largest_batch = largest_batch
         self._gives_up_on = gives_up_on
-        self._patience = patience
         self._waiting: deque[Item] = deque()
-        self._is_urgent = self._is_stopping = False
+        self._due = 0.0  # when the next batch is written, by `time.monotonic`
+        self._is_stopping = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -49,19 +48,23 @@ class BatchWriter(Generic[Item]):
         """Write what waits, then end the thread."""
         if self._thread.is_alive():
             with self._changed:
-                self._is_stopping = self._is_urgent = True
+                self._is_stopping = True
                 self._changed.notify()
             self._thread.join()
 
-    def add(self, item: Item, *, most: int | None = None, is_urgent: bool = True) -> bool:
-        """Queues an item; False, and it is not queued, if `most` are waiting already."""
+    def add(self, item: Item, *, most: int | None = None, patience: float = 0) -> bool:
+        """Queues an item; False, and it is not queued, if `most` are waiting already.
+
+        For `patience` seconds it waits for more of them, or for one with less patience.
+        """
+        due = time.monotonic() + patience if patience else 0.0
         with self._changed:
             if most is not None and len(self._waiting) >= most:
                 return False
+            is_first = not self._waiting
             self._waiting.append(item)
-            self._is_urgent = self._is_urgent or is_urgent
-            # The thread waits for a first item, then for an urgent one: others need not wake it.
-            if is_urgent or len(self._waiting) == 1:
+            if is_first or due < self._due:  # otherwise the thread need not wake
+                self._due = due
                 self._changed.notify()
             return True
 
@@ -73,11 +76,11 @@ class BatchWriter(Generic[Item]):
         """Waits for items and returns them in order; an empty list means that we stop."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_stopping)
-            if not self._is_urgent:
-                self._changed.wait_for(lambda: self._is_urgent, timeout=self._patience)
+            while not self._is_stopping and (left := self._due - time.monotonic()) > 0:
+                self._changed.wait(left)
             size = min(len(self._waiting), self._largest_batch)
             batch = [self._waiting.popleft() for _ in range(size)]
-            self._is_urgent = bool(self._waiting) or self._is_stopping
+            self._due = 0.0  # of those that are left
             return batch
 
     def _write_or_split(self, batch: Sequence[Item]) -> None:

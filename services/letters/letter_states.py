@@ -33,15 +33,20 @@ from services.webhooks.events import LetterFact
 _letter = table_of(Letter)
 # Built once: building these statements for each letter would cost more than running them.
 _IS_IT = _letter.c.id == sa.bindparam("letter")
+_ARE_THEY = _letter.c.id.in_(sa.bindparam("letters", expanding=True))
+# The encrypted columns are left out: the outcome is recorded even if they cannot be decrypted. In
+# order, so that two workers do not wait for each other.
 _COUNTED = (
     sa.select(
+        _letter.c.id,
         _letter.c.campaign_id,
         _letter.c.motion_id,
-        _letter.c.constituency_code,
         _letter.c.member_id,
+        _letter.c.constituency_code,
         _letter.c.wants_copy,
     )
-    .where(_IS_IT)
+    .where(_ARE_THEY)
+    .order_by(_letter.c.id)
     .with_for_update()
 )
 _SENT = (
@@ -55,7 +60,12 @@ _NOT_SENT = (
     .values(state=sa.bindparam("new_state"), reason=sa.bindparam("detail"))
 )
 _REQUEUED = sa.update(_letter).where(_IS_IT).values(state=LetterState.QUEUED, reason=None)
-_STATE = sa.select(_letter.c.state).where(_IS_IT).with_for_update()
+_WANTED = (
+    sa.select(_letter.c.id)
+    .where(_ARE_THEY, _letter.c.state == sa.literal_column(f"'{LetterState.QUEUED}'"))
+    .order_by(_letter.c.id)
+    .with_for_update()
+)
 
 
 def get(session: Session, letter_id: UUID, *, for_update: bool = False) -> Letter:
@@ -136,11 +146,10 @@ def hold(
         _email_writer(session, MessageKind.LETTER_HELD, letter, keyring=keyring, now=now)
 
 
-def is_still_wanted(session: Session, letter_id: UUID) -> bool:
-    """Locks a letter before its final dot; False if it was cancelled since it was claimed."""
-    params = {"letter": letter_id}
-    state: LetterState | None = session.connection().execute(_STATE, params).scalar()
-    return state is LetterState.QUEUED
+def still_wanted(session: Session, letter_ids: Collection[UUID]) -> set[UUID]:
+    """Locks letters before their final dots; returns those that were not cancelled meanwhile."""
+    params = {"letters": list(letter_ids)}
+    return set(session.connection().execute(_WANTED, params).scalars()) if letter_ids else set()
 
 
 def record_delivery(
@@ -156,31 +165,35 @@ def record_delivery(
 
     A message that was only deferred changes nothing.
     """
+    if state is MessageState.ACCEPTED:
+        record_sent(session, [letter_id], keyring=keyring, now=now)
+        return
     new_state = {
-        MessageState.ACCEPTED: LetterState.SENT,
         MessageState.REJECTED: LetterState.REJECTED,
         MessageState.UNCERTAIN: LetterState.UNCERTAIN,
     }.get(state)
     if new_state is None:
         return
-    # The lock makes sure that a copy requested at this moment is queued here or by `want_copy`.
-    # The encrypted columns are left out: the outcome is recorded even if they cannot be decrypted.
-    params = {"letter": letter_id}
-    *counted, member_id, wants_copy = session.connection().execute(_COUNTED, params).one()
-    is_sent = new_state is LetterState.SENT
-    if is_sent:
-        session.connection().execute(_SENT, params | {"at": now})
-    else:
-        session.connection().execute(_NOT_SENT, params | {"new_state": new_state, "detail": detail})
-    if is_sent:
-        counts.add_letter(session, *counted, sent_at=now)
-        campaign_id, motion_id, code = counted
-        fact = LetterFact(letter_id, campaign_id, motion_id, member_id, code)
-        events.letters_sent(session, [(fact, now)], now=now)
-    if is_sent and wants_copy:
-        copies.queue(session, get(session, letter_id), keyring=keyring, now=now)
+    params = {"letter": letter_id, "new_state": new_state, "detail": detail}
+    session.connection().execute(_NOT_SENT, params)
     if new_state is LetterState.REJECTED:
         sketches.delete(session, letter_id)
+
+
+def record_sent(
+    session: Session, letter_ids: Collection[UUID], *, keyring: Keyring, now: datetime
+) -> None:
+    """Records that letters were sent: counts them, and queues the copies that were asked for."""
+    if not letter_ids:
+        return
+    # The lock makes sure that a copy requested at this moment is queued here or by `want_copy`.
+    rows = session.connection().execute(_COUNTED, {"letters": list(letter_ids)}).all()
+    if len(rows) != len(letter_ids):
+        raise LookupError("a letter that was sent is gone")
+    _mark_sent(session, [(LetterFact(*fields), now) for *fields, _ in rows], now=now)
+    for row in rows:
+        if row.wants_copy:
+            copies.queue(session, get(session, row.id), keyring=keyring, now=now)
 
 
 def mark_sent(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> None:
@@ -207,12 +220,7 @@ def mark_many_sent(
     """
     if not sent:
         return
-    session.connection().execute(_SENT, [{"letter": fact.id, "at": at} for fact, at in sent])
-    counts.add_letters(
-        session,
-        ((fact.campaign_id, fact.motion_id, fact.constituency_code, at) for fact, at in sent),
-    )
-    events.letters_sent(session, sent, now=now)
+    _mark_sent(session, sent, now=now)
     wanting = (
         select(Letter)
         .where(col(Letter.id).in_([fact.id for fact, _ in sent]), col(Letter.wants_copy))
@@ -270,6 +278,17 @@ def mark_bounced(
     session.flush()
     sketches.delete(session, letter.id)
     _email_writer(session, MessageKind.LETTER_BOUNCED, letter, keyring=keyring, now=now)
+
+
+def _mark_sent(
+    session: Session, sent: Sequence[tuple[LetterFact, datetime]], *, now: datetime
+) -> None:
+    session.connection().execute(_SENT, [{"letter": fact.id, "at": at} for fact, at in sent])
+    counts.add_letters(
+        session,
+        ((fact.campaign_id, fact.motion_id, fact.constituency_code, at) for fact, at in sent),
+    )
+    events.letters_sent(session, sent, now=now)
 
 
 def _email_writer(

@@ -137,9 +137,10 @@ def claim(
     return _queue.claim(session, due, now=now)
 
 
-def before_dot(session: Session, message: OutboxMessage) -> bool:
-    """Records that the final dot is about to be sent; False if another attempt has the message."""
-    return _queue.move(session, message, MessageState.CLAIMED, state=MessageState.DOT_PENDING)
+def before_dots(session: Session, messages: Sequence[OutboxMessage]) -> list[OutboxMessage]:
+    """Records that final dots are about to be sent; returns those that no other attempt has."""
+    rows = [(message, {"state": MessageState.DOT_PENDING}) for message in messages]
+    return _queue.move_held(session, rows, MessageState.CLAIMED)
 
 
 def finish(
@@ -181,9 +182,21 @@ def accept_many(
     It is for emails to supporters, whose delivery has no further effects. It skips messages that
     another attempt has now.
     """
+    _queue.move_many(session, _accepted(accepted, now), *NOT_ENDED)
+
+
+def accept_letters(
+    session: Session, accepted: Sequence[tuple[OutboxMessage, str]], *, now: datetime
+) -> list[OutboxMessage]:
+    """Works like `accept_many`; returns those that no other attempt has, for their effects."""
+    return _queue.move_held(session, _accepted(accepted, now), *NOT_ENDED)
+
+
+def _accepted(
+    accepted: Sequence[tuple[OutboxMessage, str]], now: datetime
+) -> list[tuple[OutboxMessage, dict[str, Any]]]:
     values = {"state": MessageState.ACCEPTED, "finished_at": now}
-    rows = [(message, values | {"detail": detail}) for message, detail in accepted]
-    _queue.move_many(session, rows, *NOT_ENDED)
+    return [(message, values | {"detail": detail}) for message, detail in accepted]
 
 
 def give_back(session: Session, messages: list[OutboxMessage], *, now: datetime) -> None:

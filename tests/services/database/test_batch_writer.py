@@ -50,26 +50,37 @@ def test_a_batch_is_what_arrived_while_the_last_one_was_written() -> None:
     assert book.batches == [[0], [1, 2, 3, 4], [5, 6]]
 
 
-def test_items_that_are_not_urgent_wait_for_one_that_is() -> None:
+def test_items_with_patience_wait_for_one_without() -> None:
     book = Book()
-    writer = BatchWriter(book.write, book.fail, name="test", patience=FOREVER)
+    writer = BatchWriter(book.write, book.fail, name="test")
     writer.start()
-    writer.add(1, is_urgent=False)
-    writer.add(2, is_urgent=False)
+    writer.add(1, patience=FOREVER)
+    writer.add(2, patience=FOREVER)
     assert not book.is_writing.wait(0.05)
     writer.add(3)
     wait_until(lambda: book.batches == [[1, 2, 3]])
-    writer.add(4, is_urgent=False)
+    writer.add(4, patience=FOREVER)
     writer.stop()
     assert book.batches == [[1, 2, 3], [4]], "stopping writes what waits, at once"
 
 
-def test_items_that_are_not_urgent_are_written_when_their_patience_ends() -> None:
+def test_items_are_written_when_their_patience_ends() -> None:
     book = Book()
-    writer = BatchWriter(book.write, book.fail, name="test", patience=0.01)
+    writer = BatchWriter(book.write, book.fail, name="test")
     writer.start()
-    writer.add(1, is_urgent=False)
+    writer.add(1, patience=0.01)
     wait_until(lambda: book.batches == [[1]])
+    writer.stop()
+
+
+def test_the_least_patient_item_says_when_all_are_written() -> None:
+    book = Book()
+    writer = BatchWriter(book.write, book.fail, name="test")
+    writer.start()
+    writer.add(1, patience=FOREVER)
+    writer.add(2, patience=0.01)
+    writer.add(3, patience=FOREVER)
+    wait_until(lambda: book.batches == [[1, 2, 3]])
     writer.stop()
 
 
