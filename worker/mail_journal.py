@@ -1,8 +1,8 @@
 """Records the outcomes of a round's messages, grouping those of several threads into transactions.
 
-One thread writes as long as a round lasts (`BatchWriter`). An outcome is written at once, and not
-only when the next letter needs a commit, so that a killed worker leaves few uncertain letters.
-Outcomes of emails that may be repeated are collected for a moment first.
+One thread writes as long as a round lasts (`BatchWriter`). Outcomes are collected for a moment, and
+so are dots while other connections may ask for theirs. An outcome is written with the next dot at
+the latest, so that a killed worker leaves few uncertain letters.
 """
 
 import threading
