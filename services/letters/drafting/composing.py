@@ -80,10 +80,21 @@ def write(wording: LocaleTexts, facts: LetterFacts) -> MailText:
         else [opening, own, points]
     )
     greeting = f"{_GREETING[wording.locale]} {facts.salutation or facts.member},"
-    sign_off = f"{_SIGN_OFF[wording.locale]}\n{facts.name}"
     subject = template_language.fill(texts.subject, values)
-    body = without_gaps("\n\n".join([greeting, *middle, closing, sign_off]))
-    return MailText(_shortened(subject), body)
+    body = without_gaps("\n\n".join([greeting, *middle, closing, _SIGN_OFF[wording.locale]]))
+    return MailText(_shortened(subject), sign(body, facts.name))
+
+
+def sign(body: str, name: str) -> str:
+    """Puts a name, which is one line, below a letter that was written without one."""
+    return f"{body}\n{name}".rstrip()
+
+
+def is_for_everybody(wording: LocaleTexts) -> bool:
+    """Returns whether the letter differs between writers only by the name below it."""
+    texts = wording.texts
+    parts = (texts.subject, texts.introduction, texts.opening, texts.closing)
+    return not any(template_language.mentions(part, "name") for part in parts)
 
 
 def in_one_paragraph(points: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlmodel import Session
 
@@ -44,6 +45,40 @@ class Draft:
     points: tuple[str, ...] = ()
 
 
+class WrittenLetter(NamedTuple):
+    """The text of a letter. `variant` is the name of its kind, `locale` the language of the text.
+
+    If it `is_for_everybody`, writers' letters differ only by the name (`composing.sign`).
+    """
+
+    subject: str
+    body: str
+    variant: str
+    locale: str
+    is_for_everybody: bool
+
+
+def write(
+    situation: Situation,
+    *,
+    name: str = "",
+    points: tuple[str, ...] = (),
+    personal: str = "",
+    locale: str = "en",
+) -> WrittenLetter | None:
+    """Returns the letter that suits a situation; None if none does."""
+    variant = situation.chosen
+    if situation.seat.member is None or variant is None:
+        return None
+    wording = composing.texts_in(variant.texts, locale)
+    letter_facts = replace(
+        _facts(situation, wording.locale), points=points, personal=personal, name=name
+    )
+    text = composing.write(wording, letter_facts)
+    is_for_everybody = composing.is_for_everybody(wording)
+    return WrittenLetter(text.subject, text.body, variant.name, wording.locale, is_for_everybody)
+
+
 def draft(
     situation: Situation,
     *,
@@ -52,18 +87,14 @@ def draft(
     personal: str = "",
     locale: str = "en",
 ) -> Draft:
-    """Returns the letter that suits a situation, or an empty one if none does."""
-    member, variant = situation.seat.member, situation.chosen
-    if member is None or variant is None:
+    """Returns the letter that suits a situation with its links, or an empty one if none does."""
+    letter = write(situation, name=name, points=points, personal=personal, locale=locale)
+    if letter is None:
         return Draft(situation, "", "", None)
-    wording = composing.texts_in(variant.texts, locale)
-    letter_facts = replace(
-        _facts(situation, wording.locale), points=points, personal=personal, name=name
-    )
-    text = composing.write(wording, letter_facts)
+    text = MailText(letter.subject, letter.body)
     compose = compose_links(situation.email, text) if situation.email else None
-    offered = points_to_choose(situation, locale=wording.locale)
-    return Draft(situation, text.subject, text.body, compose, wording.locale, offered)
+    offered = points_to_choose(situation, locale=letter.locale)
+    return Draft(situation, text.subject, text.body, compose, letter.locale, offered)
 
 
 def points_to_choose(situation: Situation, *, locale: str = "en") -> tuple[str, ...]:

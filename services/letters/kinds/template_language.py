@@ -74,6 +74,12 @@ def fill(source: str, values: Mapping[str, str | int]) -> str:
     return _compiled(source).render(values)
 
 
+@lru_cache(maxsize=512)
+def mentions(source: str, name: str) -> bool:
+    """Returns whether a template that passed `check` depends on a name."""
+    return any(node.name == name for node in _parse(source).find_all(nodes.Name))
+
+
 def can_be_empty(source: str) -> bool:
     """True if a template that passed `check` renders to an empty text for some members."""
     return not _always_has_text(_parse(source).body)
