@@ -2,14 +2,14 @@
 
 from uuid import UUID
 
-from models import Signature
 from services.common.tokens import Purpose, Tokens
-from services.letters import proofs
+from services.signatures.confirming import StandingSignature
 
 
-def proof_of(tokens: Tokens, signature: Signature) -> str | None:
-    """Returns the proof for the answer to a confirmation; None if the signature proves nothing."""
-    return tokens.issue(Purpose.WRITE, signature.id) if proofs.can_prove(signature) else None
+def proof_of(tokens: Tokens, signature: StandingSignature) -> str | None:
+    """Returns the proof for the answer to a confirmation; None if only an importer vouches for the
+    signature."""
+    return tokens.issue(Purpose.WRITE, signature.id) if signature.confirmed_by_signer else None
 
 
 def signature_in(tokens: Tokens, proof: str | None) -> UUID | None:

@@ -9,8 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import caching
-from api.answers.cached_answer import CachedAnswer
-from api.answers.postcode_answers import PostcodeAnswers, SeatAnswers
+from api.answers.confirmed_answers import ConfirmedAnswers
 from api.answers.signed_answers import SignedAnswers
 from api.schemas.campaign import campaign_answer
 from api.schemas.member import sitting_members
@@ -28,7 +27,6 @@ from services.tallies import seat_table
 from services.traffic.answer_cache import AnswerCache
 from services.views import campaign_views, embeds, seat_views
 from services.views.embeds import Embed
-from services.views.seat_views import ConfirmedBoard
 
 MOST_KEYS, MOST_TALLIES, MOST_BOARDS = 1000, 50, 50  # a tally has some 300 KB
 CONSTITUENCIES, MEMBERS = "constituencies", "members"
@@ -133,11 +131,10 @@ class PublicAnswers:
         now = self._lobby.clock()
         return SignedAnswers(seat_views.board_of_petition(session, slug, now=now))
 
-    def _confirmed(self, session: Session, petition_id: UUID) -> ConfirmedBoard:
-        lobby = self._lobby
-        return seat_views.confirmed_board(
-            session, petition_id, keyring=lobby.keyring, now=lobby.clock()
-        )
+    def _confirmed(self, session: Session, petition_id: UUID) -> ConfirmedAnswers:
+        keyring, now = self._lobby.keyring, self._lobby.clock()
+        board = seat_views.confirmed_board(session, petition_id, keyring=keyring, now=now)
+        return ConfirmedAnswers(board, self._lobby.tokens)
 
     def _campaign_slug(self, session: Session, slug: str) -> str:
         return campaigns.get(session, petitions.public(session, slug).campaign_id).slug

@@ -1,4 +1,4 @@
-"""Records and confirms signatures, for the API, its fast path, the dialect and the pages."""
+"""Records signatures, for the API, its fast path, the dialect and the pages."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,8 +10,6 @@ from fastapi.concurrency import run_in_threadpool
 from api.answers.signed_answers import SignedAnswers
 from api.answers.state import AppState, state_of
 from api.schemas.signature import NewSignature
-from models import Signature
-from services.errors import NotFound
 from services.keys.api_keys import Caller
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.idempotency import Attempt, KeyedRequest, StoredAnswer
@@ -118,18 +116,6 @@ def content(
     answer = answers.answer(code)
     answer.id = standing_id or outcome.signature_id
     return answer.model_dump_json().encode()
-
-
-async def confirm(state: AppState, signature_id: UUID) -> tuple[Signature, int]:
-    """Confirms a signature, so that it counts. It is committed when this returns.
-
-    Returns the signature that stands, and how many its petition has. Raises what
-    `signature_states` raises.
-    """
-    confirmed, count = await state.confirmations.record(signature_id)
-    if confirmed.signature is None:
-        raise confirmed.error or NotFound("signature_unknown", "There is no such signature.")
-    return confirmed.signature, count
 
 
 async def _record(state: AppState, request: SignatureRequest) -> Outcome:

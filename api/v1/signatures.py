@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
-from api.answers import letter_proofs, signature_intake
-from api.answers.state import AppState, state_of
+from api.answers import confirmations, signature_intake
+from api.answers.caching import MEDIA_TYPE
+from api.answers.state import state_of
 from api.http import idempotency
 from api.http.dependencies import (
     Anyone,
@@ -22,13 +23,11 @@ from api.http.idempotency import GivenKey
 from api.http.paging import ChangesPage, TheChangesPage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.fields import same_of
-from api.schemas.letters.letter import offered_letter
-from api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
+from api.schemas.postcode import ConstituencyAnswer
 from api.schemas.signature import (
     ConfirmedAnswer,
     NewSignature,
     PartnerSignatureAnswer,
-    PetitionCount,
     SignatureAnswer,
     SignedAnswer,
     StatusAnswer,
@@ -37,7 +36,7 @@ from api.schemas.signature import (
     listed_answer,
     partner_signature_answer,
 )
-from models import Petition, Signature, SignatureState
+from models import Petition, SignatureState
 from services.assembly import Lobby
 from services.common import texts
 from services.common.tokens import Purpose
@@ -48,7 +47,6 @@ from services.signatures.by_partner import PartnerSignature
 from services.signatures.signature_lists import ListedSignature
 from services.supporters import seat_watches
 from services.traffic.idempotency import StoredAnswer
-from services.views.seat_views import ConfirmedBoard
 
 router = APIRouter(tags=["signatures"])
 
@@ -88,18 +86,11 @@ async def sign(
     return idempotency.response(answer)
 
 
-@router.post("/signatures/confirm")
-async def confirm(body: TokenBody, request: Request, response: Response) -> ConfirmedAnswer:
+@router.post("/signatures/confirm", response_model=ConfirmedAnswer)
+async def confirm(body: TokenBody, request: Request) -> Response:
     """Confirm a signature, so that it counts. A repeated call gets the same answer."""
-    response.headers["Cache-Control"] = "no-store"
-    state = state_of(request)
-    signature_id = state.lobby.tokens.read(Purpose.CONFIRM, body.token)
-    signature, count = await signature_intake.confirm(state, signature_id)
-    boards = state.public_answers.confirmed
-    board = boards.cached(signature.petition_id)
-    if board is None:
-        board = await run_in_threadpool(boards.get, signature.petition_id)
-    return _confirmed_answer(state, board, signature, count)
+    content = await confirmations.confirmed_content(state_of(request), body.token)
+    return Response(content, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
 
 
 @router.post("/signatures/watch")
@@ -214,21 +205,3 @@ def _standing_id(lobby: Lobby, slug: str, caller: Caller, body: NewSignature) ->
             return None
         standing = known_signers.standing(session, petition, [body.email], keyring=lobby.keyring)
         return standing.get(texts.canonical_email(body.email))
-
-
-def _confirmed_answer(
-    state: AppState, board: ConfirmedBoard, signature: Signature, count: int
-) -> ConfirmedAnswer:
-    code = signature.constituency_code
-    seen = board.seat(code)
-    return ConfirmedAnswer(
-        status=signature.state,
-        petition=PetitionCount(slug=board.petition.slug, signature_count=count),
-        constituency=constituency_answer(seen.constituency),
-        member=member_answer(seen.member, seen.constituency),
-        letter=offered_letter(
-            board.draft(code, name=signature.name.text),
-            letter_proofs.proof_of(state.lobby.tokens, signature),
-        ),
-        can_watch=board.can_watch(code),
-    )

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 import structlog
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from models import Keyring, Private, Signature, SignatureState, Submission, Supporter
+from models import Keyring, Private, Signature, SignatureState, Submission
 from models.base import table_of
 from services.consents.following import followed
 from services.database import bulk
@@ -31,7 +31,24 @@ from services.webhooks import events
 from services.webhooks.events import SignatureFact
 
 _signature, _submission = table_of(Signature), table_of(Submission)
-_supporter = table_of(Supporter)
+
+
+@dataclass(frozen=True, slots=True)
+class StandingSignature:
+    """What answers need of a signature that stands.
+
+    A `Signature` with all its columns would take as long to make as to store.
+    """
+
+    id: UUID
+    petition_id: UUID
+    constituency_code: str
+    name: Private
+    provenance: str | None
+    confirmed_at: datetime
+    confirmed_by_signer: bool = True
+
+
 _LOCKED = BulkLookup(
     lambda among: (
         sa.select(
@@ -58,7 +75,9 @@ _STANDING = BulkLookup(
 )
 _DECIDED = (SignatureState.CONFIRMED, SignatureState.WITHDRAWN, SignatureState.REJECTED)
 _IDS: sa.BindParameter[Sequence[UUID]] = sa.bindparam("ids", expanding=True)
-_BY_ID = select(Signature).where(col(Signature.id).in_(_IDS), col(Signature.state).in_(_DECIDED))
+_BY_ID = sa.select(
+    _signature.c.state, *(_signature.c[name] for name in StandingSignature.__dataclass_fields__)
+).where(_signature.c.id.in_(_IDS), _signature.c.state.in_(_DECIDED))
 _BY_SIGNER = (
     sa.update(_signature)
     .where(_signature.c.id.in_(_IDS), ~_signature.c.confirmed_by_signer)
@@ -66,7 +85,6 @@ _BY_SIGNER = (
     .returning(_signature.c.id)
 )
 _DELETE = sa.delete(_submission).where(_submission.c.id.in_(_IDS))
-_REFRESH = {"populate_existing": True}
 log = structlog.get_logger()
 
 
@@ -74,7 +92,7 @@ log = structlog.get_logger()
 class Confirmation:
     """The outcome of one confirmation: the signature that stands now, or the error."""
 
-    signature: Signature | None = None
+    signature: StandingSignature | None = None
     error: LobbyError | None = None
 
 
@@ -113,11 +131,11 @@ class _Confirming:
 
 
 def confirm(session: Session, submission_id: UUID, *, keyring: Keyring, now: datetime) -> Signature:
-    """Confirms one submission and returns the signature that stands. Raises as `confirm_all`."""
+    """Confirms one submission and reads the signature that stands. Raises as `confirm_all`."""
     (confirmation,) = confirm_all(session, [submission_id], keyring=keyring, now=now)
     if confirmation.signature is None:
         raise confirmation.error or _gone()
-    return confirmation.signature
+    return session.get_one(Signature, confirmation.signature.id, populate_existing=True)
 
 
 def confirm_all(
@@ -139,7 +157,7 @@ def confirm_all(
         outcomes = {row_id: Confirmation(error=payload.unreadable()) for row_id in left}
         # Also for those that the job has adopted since we looked.
         rows, signatures = _look(session, distinct)
-    outcomes |= {row_id: _of_signature(signature) for row_id, signature in signatures.items()}
+    outcomes |= signatures
     confirming = []
     for row in rows:
         if row.id not in outcomes:
@@ -153,7 +171,7 @@ def confirm_all(
     return [outcomes.get(row_id) or Confirmation(error=_gone()) for row_id in ids]
 
 
-def _look(session: Session, ids: Sequence[UUID]) -> tuple[list[Any], dict[UUID, Signature]]:
+def _look(session: Session, ids: Sequence[UUID]) -> tuple[list[Any], dict[UUID, Confirmation]]:
     rows = list(_LOCKED.rows(session, ids=ids))
     # A confirmation deletes its submission, so only the others can be signatures. This comes after
     # the lock, so that a twin of this batch that was committed first is found.
@@ -166,7 +184,7 @@ def _confirm(
     _add_supporters(session, confirming, now)
     counted, standing = _insert(session, confirming, now)
     of_imports = _of_imports(session, confirming, standing)
-    new = {each.id: _signature_of(each, now) for each in counted}
+    new = {each.id: Confirmation(_new_signature(each, now)) for each in counted}
     signatures = new | _signatures(session, set(standing.values()) - new.keys())
     _update_supporters(session, [*counted, *of_imports])
     known = _answering_again(counted, of_imports)
@@ -182,12 +200,12 @@ def _confirm(
     }
 
 
-def _outcome(signatures: Mapping[UUID, Signature], signature_id: UUID | None) -> Confirmation:
-    signature = signatures.get(signature_id) if signature_id else None
-    if signature is None or signature.state is not SignatureState.CONFIRMED:
+def _outcome(signatures: Mapping[UUID, Confirmation], signature_id: UUID | None) -> Confirmation:
+    found = signatures.get(signature_id) if signature_id else None
+    if found is None or found.signature is None:
         message = "Somebody is changing this signature right now. Please try again in a moment."
         return Confirmation(error=Unavailable("busy", message, retry_after=1))
-    return Confirmation(signature)
+    return found
 
 
 def _of_imports(
@@ -370,23 +388,29 @@ def _count(session: Session, counted: Sequence[_Confirming], now: datetime) -> N
     events.signatures_confirmed(session, facts, now=now)
 
 
-def _signature_of(each: _Confirming, now: datetime) -> Signature:
+def _new_signature(each: _Confirming, now: datetime) -> StandingSignature:
     """Returns what `_insert` has inserted, without reading it again."""
-    varying, shared = _columns([each], now)
-    columns = {name: values[0] for name, values in varying.items()}
-    return Signature(**columns | shared | {"supporter_id": UUID(each.supporter_id)})
+    return StandingSignature(
+        each.id,
+        each.petition_id,
+        each.code,
+        Private(each.organisation_id, each.payload.name),
+        each.payload.provenance,
+        max(now, each.received_at),
+    )
 
 
-def _signatures(session: Session, ids: Collection[UUID]) -> dict[UUID, Signature]:
+def _signatures(session: Session, ids: Collection[UUID]) -> dict[UUID, Confirmation]:
+    """Returns what a confirmation of signatures finds, by their ids."""
     if not ids:
         return {}
-    rows = session.exec(_BY_ID, params={"ids": list(ids)}, execution_options=_REFRESH)
-    return {signature.id: signature for signature in rows}
+    rows = session.connection().execute(_BY_ID, {"ids": list(ids)})
+    return {values[0]: _of_signature(state, *values) for state, *values in rows}
 
 
-def _of_signature(signature: Signature) -> Confirmation:
-    if signature.state is SignatureState.CONFIRMED:
-        return Confirmation(signature)
+def _of_signature(state: SignatureState, *values: Any) -> Confirmation:
+    if state is SignatureState.CONFIRMED:
+        return Confirmation(StandingSignature(*values))
     message = "This signature has been removed. You can sign again."
     return Confirmation(error=Conflict("signature_ended", message))
 

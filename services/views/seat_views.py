@@ -14,7 +14,7 @@ from sqlmodel import Session
 from models import Campaign, Keyring, Motion, Petition
 from services.campaigns import campaigns, petitions
 from services.letters.drafting import drafts, situations
-from services.letters.drafting.drafts import Draft
+from services.letters.drafting.drafts import WrittenLetter
 from services.letters.drafting.situations import Situation
 from services.organisations import faces, organisations
 from services.organisations.faces import Face
@@ -67,10 +67,10 @@ class ConfirmedBoard:
         """Returns the view for a constituency's code, 'unknown' or 'overseas'."""
         return self.seats.seat(code)
 
-    def draft(self, code: str, *, name: str) -> Draft | None:
+    def letter(self, code: str, *, name: str = "") -> WrittenLetter | None:
         """Returns the letter for a supporter called `name`; None where there is none to write."""
         situation = self.situations.get(code)
-        return drafts.draft(situation, name=name) if situation else None
+        return drafts.write(situation, name=name) if situation else None
 
     def can_watch(self, code: str) -> bool:
         """Returns whether a supporter in the seat can ask for an email when it has a member."""

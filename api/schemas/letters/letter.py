@@ -296,17 +296,3 @@ def _compose_answer(links: ComposeLinks | None) -> ComposeAnswer | None:
         text=links.text,
         is_shortened=Shortened(**programs),
     )
-
-
-def offered_letter(draft: Draft | None, proof: str | None) -> OfferedLetter | None:
-    """Returns None if no letter suits the situation."""
-    variant = draft.situation.variant if draft else None
-    if draft is None or variant is None:
-        return None
-    return OfferedLetter(
-        subject=draft.subject,
-        body=draft.body,
-        variant=variant,
-        locale=draft.locale,
-        proof=proof,
-    )

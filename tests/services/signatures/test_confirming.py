@@ -42,7 +42,7 @@ from services.errors import Conflict, Gone, Unavailable
 from services.operations import recounts
 from services.organisations import partners
 from services.signatures import confirming, mail_links, signature_states
-from services.signatures.confirming import Confirmation
+from services.signatures.confirming import Confirmation, StandingSignature
 from services.signatures.mail_links import LinkState
 from services.signatures.recording import ImportOrigin, Outcome, SignatureRequest
 from services.submissions import ending, payload, sorting
@@ -258,7 +258,8 @@ def test_each_confirmation_of_a_mixed_batch_ends_as_it_would_alone(
         end(lobby, how, row_id)
     before = count(lobby)
     batch = [new_id(), expired, new, disowned, confirmed, withdrawn, refused, new_id(), new]
-    expected = [Gone, Gone, Signature, Conflict, Signature, Conflict, Gone, Gone, Signature]
+    stands = StandingSignature
+    expected = [Gone, Gone, stands, Conflict, stands, Conflict, Gone, Gone, stands]
     confirmations = confirm(lobby, *batch)
     assert result_types(confirmations) == expected
     codes = {each.error.code for each in confirmations if each.error}
@@ -574,7 +575,9 @@ def test_a_confirmation_beside_an_import_counts_once(
     assert standing_ids(confirmations) == (ids[::-1] if fails else imported[::-1])
     for each in confirmations:
         assert each.signature is not None
-        assert [given for _, given in answers(lobby, each.signature.supporter_id)] == [True]
+        assert [
+            given for _, given in answers(lobby, stored(lobby, each.signature.id).supporter_id)
+        ] == [True]
 
 
 # ---- payloads that do not open
@@ -629,7 +632,7 @@ def test_a_payload_that_does_not_open_fails_alone_and_is_kept(
     replace_payload(lobby, ids[1], spoil(lobby, good))
     before = count(lobby)
     confirmations = confirm(lobby, *ids)
-    assert result_types(confirmations) == [Signature, Unavailable, Signature]
+    assert result_types(confirmations) == [StandingSignature, Unavailable, StandingSignature]
     error = confirmations[1].error
     assert error is not None
     assert error.code == "submission_unreadable"
@@ -686,7 +689,8 @@ def test_a_submission_that_ends_at_the_same_moment_is_not_confirmed(
         lambda: ours.extend(confirm(lobby, *ids)),
         fails=fails,
     )
-    assert result_types(ours) == [Signature, Signature if fails else Gone, Signature]
+    stands = StandingSignature
+    assert result_types(ours) == [stands, stands if fails else Gone, stands]
     assert count(lobby) == before + (3 if fails else 2)
 
 
@@ -735,7 +739,7 @@ def test_a_petition_that_closes_meanwhile_counts_what_was_received_in_time(
         petition = petitions.public(session, PETITION)
         petitions.update(session, petition, values={"state": "closed"}, now=clock.now)
     before = count(lobby)
-    assert result_types(confirm(lobby, by_hand)) == [Signature]
+    assert result_types(confirm(lobby, by_hand)) == [StandingSignature]
     with lobby.database.write() as session:
         petition = petitions.public(session, PETITION)
         values = {"state": "open", "closes_at": clock.now + timedelta(hours=1)}
@@ -743,7 +747,7 @@ def test_a_petition_that_closes_meanwhile_counts_what_was_received_in_time(
     clock.advance(days=14)
     worker.delete_old_submissions(lobby, threading.Event())
     assert isinstance(signatures.record(lobby, [person(2)])[0].error, Conflict)
-    assert result_types(confirm(lobby, by_time)) == [Signature]
+    assert result_types(confirm(lobby, by_time)) == [StandingSignature]
     assert count(lobby) == before + 2
 
 
@@ -761,7 +765,7 @@ def test_a_confirmation_beside_the_deletion_of_old_submissions_counts_or_is_too_
         lambda: ours.extend(confirm(lobby, *ids)),
         fails=fails,
     )
-    assert result_types(ours) == [Signature if fails else Gone] * 3
+    assert result_types(ours) == [StandingSignature if fails else Gone] * 3
     assert count(lobby) == before + (3 if fails else 0)
 
 

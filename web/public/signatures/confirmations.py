@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.answers import signature_intake
+from api.answers import confirmations
 from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, TheLobby
 from services.assembly import Lobby
@@ -49,7 +49,7 @@ async def confirm(token: str, request: Request) -> Response:
     lobby = state.lobby
     try:
         row_id = lobby.tokens.read(Purpose.CONFIRM, token)
-        signature, _ = await signature_intake.confirm(state, row_id)
+        signature, _ = await confirmations.confirm(state, row_id)
     except Gone:
         return await run_in_threadpool(_expired_page, lobby, token)
     if signature.id != row_id and signature.provenance is None:

@@ -56,7 +56,7 @@ def show_sent(slug: Slug, request: Request, lobby: TheLobby, now: Now, sent: str
         petition = _petition(session, campaign, opened)
     if opened and petition:
         # It fills its cache with a connection of its own.
-        board = state_of(request).public_answers.confirmed.get(petition.id)
+        board = state_of(request).public_answers.confirmed.get(petition.id).board
     with lobby.database.read() as session:
         owner = organisations.get(session, campaign.organisation_id)
         return page(

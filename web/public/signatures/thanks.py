@@ -88,7 +88,7 @@ def show_thanks(token: str, request: Request, lobby: TheLobby, forgotten: str = 
         with lobby.database.read() as session:
             return page("signatures/thanks_removed.html", session, status=410, is_private=True)
     # It fills its cache with a connection of its own.
-    board = state_of(request).public_answers.confirmed.get(signature.petition_id)
+    board = state_of(request).public_answers.confirmed.get(signature.petition_id).board
     is_signer = signer_cookies.is_signer(request, lobby, signature_id)
     with lobby.database.read() as session:
         own: dict[str, Any] = {"forgotten": bool(forgotten)}
