@@ -114,12 +114,12 @@ class _Confirming:
     organisation_id: UUID
     payload: SignaturePayload
     address: EmailAddress
-    supporter_id: str = ""
+    pair: _Pair
     is_new_supporter: bool = False
 
     @property
-    def pair(self) -> _Pair:
-        return _Pair(self.petition_id.hex, self.supporter_id)
+    def supporter_id(self) -> str:
+        return self.pair.supporter_id
 
     @property
     def partner_id(self) -> UUID | None:
@@ -215,6 +215,8 @@ def _of_imports(
 
     Each such signature is confirmed by its signer from now on, so that later links change nothing.
     """
+    if not standing:
+        return []
     by_signature: dict[UUID, _Confirming] = {}
     for each in sorted(confirming, key=lambda each: each.id):
         if each.pair in standing:
@@ -238,6 +240,7 @@ def _confirming(row: Any, keyring: Keyring) -> _Confirming:
         organisation_id=organisation_id,
         payload=contents,
         address=EmailAddress.of(organisation_id, contents.email, keyring, details=details),
+        pair=_Pair(row.petition_id.hex, ""),
     )
 
 
@@ -245,7 +248,7 @@ def _add_supporters(session: Session, confirming: Sequence[_Confirming], now: da
     ids = supporters.find_or_add(session, [each.address for each in confirming], now=now)
     inserted: set[str] = set()
     for each, (supporter_id, is_new) in zip(confirming, ids, strict=True):
-        each.supporter_id = supporter_id
+        each.pair = each.pair._replace(supporter_id=supporter_id)
         # Only of the first one of a person were the details inserted.
         each.is_new_supporter = is_new and supporter_id not in inserted
         inserted.add(supporter_id)
@@ -380,7 +383,7 @@ def _tag(session: Session, confirmed: Sequence[_Confirming], now: datetime) -> N
 
 
 def _count(session: Session, counted: Sequence[_Confirming], now: datetime) -> None:
-    by_seat = ((each.petition_id.hex, each.code) for each in counted)
+    by_seat = ((each.pair.petition_id, each.code) for each in counted)
     counts.count_signatures(session, by_seat, now=now)
     facts = [
         SignatureFact(each.id, each.petition_id, each.code, each.received_at) for each in counted
