@@ -9,7 +9,9 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import caching
+from api.answers.cached_answer import CachedAnswer
 from api.answers.confirmed_answers import ConfirmedAnswers
+from api.answers.postcode_answers import PostcodeAnswers, SeatAnswers
 from api.answers.signed_answers import SignedAnswers
 from api.schemas.campaign import campaign_answer
 from api.schemas.member import sitting_members

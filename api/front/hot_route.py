@@ -9,13 +9,14 @@ what is wrong.
 
 import re
 import time
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.answers import signature_intake
+from api.answers import confirmations, signature_intake
 from api.answers.cached_answer import CachedAnswer, Head
 from api.answers.state import state_of
 from api.front import cross_origin, prepared_answers
@@ -25,14 +26,14 @@ from api.front.rate_limiting import ADMISSION, PROOF, Admission, Limiter
 from api.http import idempotency
 from api.http.middleware import begin, note
 from api.http.response_headers import REQUEST_ID, ResponseHeaders
-from api.schemas.signature import NewSignature
+from api.schemas.signature import NewSignature, TokenBody
 from api.v1 import postcodes
 from core import logs
 from services.errors import LobbyError
 from services.traffic.idempotency import is_well_formed
 
 LARGEST = 100_000  # bytes: a signature with the longest comment has a few thousand
-SIGN = "/v1/petitions/{slug}/signatures"
+SIGN, CONFIRM = "/v1/petitions/{slug}/signatures", "/v1/signatures/confirm"
 READS = {
     "/v1/petitions/{slug}": "petitions",
     "/v1/campaigns/{slug}": "campaigns",
@@ -52,7 +53,22 @@ _PROOF = PROOF.lower().encode()
 _REPLAYED = (idempotency.REPLAYED.lower().encode(), b"true")
 _SIGN, _POSTCODE = _pattern(SIGN), _pattern(POSTCODE)
 _READS = [(_pattern(template), template, name) for template, name in READS.items()]
+_OPEN = {*cross_origin.PUBLIC_READS, *cross_origin.PUBLIC_POSTS}
 Headers = Mapping[bytes, bytes]
+
+
+Work = Callable[[Scope, Any, bytes, Admission], Awaitable[tuple[bytes, bool]]]
+"""Gets the scope, the body, its bytes and the admission. Returns the answer, and whether an earlier
+request with the same key has stored it."""
+
+
+class _Call(NamedTuple):
+    """A call that changes something: the model of its body, and what its answers share."""
+
+    template: str
+    model: type[BaseModel]
+    answered: Prepared
+    replayed: Prepared
 
 
 class HotRoute:
@@ -63,8 +79,11 @@ class HotRoute:
     ) -> None:
         self._app, self._limiter, self._hosts = app, limiter, hosts
         self._headers = headers
-        self._signed = self._prepared(SIGN, 201, (_JSON,), None)
-        self._replayed = self._prepared(SIGN, 201, (_JSON, _REPLAYED), None)
+        signed = self._prepared(SIGN, signature_intake.SIGNED, (_JSON,), None)
+        replayed = Prepared.of(signed.status, (*signed.headers, _REPLAYED))
+        self._signing = _Call(SIGN, NewSignature, signed, replayed)
+        confirmed = self._prepared(CONFIRM, 200, (_JSON,), None)
+        self._confirming = _Call(CONFIRM, TokenBody, confirmed, confirmed)
         self._read = lru_cache(maxsize=64)(self._prepared_read)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,41 +122,57 @@ class HotRoute:
         raw = tuple((name.lower().encode(), value.encode()) for name, value in pairs.items())
         return self._prepared(template, status, raw, template)
 
-    # ---- signatures
+    # ---- signatures and confirmations
 
     async def _post(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
-        match = _SIGN.fullmatch(scope["path"])
-        key = headers.get(_KEY)
-        if (
-            not match
-            or headers.get(b"content-type", b"").partition(b";")[0] != _JSON[1]
-            or (key is not None and not is_well_formed(key.decode("latin-1")))
-        ):
+        if headers.get(b"content-type", b"").partition(b";")[0] != _JSON[1]:
             return await self._app(scope, receive, send)
-        began_at, request_id = begin(scope)
+        client = scope.get("client")
+        if scope["path"] == CONFIRM:
+            begin(scope)
+            admission = await self._limiter.public_change(client)
+            return await self._work(scope, receive, send, admission, self._confirming, _confirm)
+        match, key = _SIGN.fullmatch(scope["path"]), headers.get(_KEY)
+        if not match or (key is not None and not is_well_formed(key.decode("latin-1"))):
+            return await self._app(scope, receive, send)
+        begin(scope)
         proof = headers.get(_PROOF)
         admission = await self._limiter.signature(
-            scope.get("client"), match[1], None if proof is None else proof.decode("latin-1")
+            client, match[1], None if proof is None else proof.decode("latin-1")
         )
+        sign = partial(_sign, match[1], key)
+        return await self._work(scope, receive, send, admission, self._signing, sign)
+
+    async def _work(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        admission: Admission,
+        call: _Call,
+        work: Work,
+    ) -> None:
         if admission.error is not None:
-            return await self._hand_over(scope, receive, send, admission, SIGN)
+            return await self._hand_over(scope, receive, send, admission, call.template)
         content, is_whole = await _content(receive)
-        body = _parsed(content) if is_whole else None
+        body = _parsed(call.model, content) if is_whole else None
         if body is None:  # the declared route reports what is wrong
             rest = _replayed(content, is_whole, receive)
             return await self._hand_over(scope, rest, send, admission)
-        token = logs.request_id.set(request_id.decode())
+        began_at, request_id = begin(scope)
+        token = logs.request_id.set(request_id)
         try:
-            answer, is_replayed = await _sign(scope, match[1], body, key, content, admission)
+            answer, is_replayed = await work(scope, body, content, admission)
         except Exception as error:
             failed = admission._replace(error=error)
-            return await self._hand_over(scope, receive, send, failed, SIGN)
+            return await self._hand_over(scope, receive, send, failed, call.template)
         finally:
             logs.request_id.reset(token)
-        prepared = self._replayed if is_replayed else self._signed
-        own = (*admission.headers, _length(answer), (REQUEST_ID, request_id))
+        prepared = call.replayed if is_replayed else call.answered
+        own = (*admission.headers, _length(answer), (REQUEST_ID, request_id.encode()))
         await prepared_answers.answer(scope, send, prepared, own, answer)
-        note("POST", SIGN, signature_intake.SIGNED, time.perf_counter() - began_at)
+        seconds = time.perf_counter() - began_at
+        requests_seen.note("POST", call.template, prepared.status, seconds, request_id)
         return None
 
     # ---- both
@@ -160,18 +195,18 @@ class HotRoute:
         self, path: str, status: int, own: tuple[tuple[bytes, bytes], ...], template: str | None
     ) -> Prepared:
         missing = self._headers.missing(path, own, template)
-        return Prepared.of(status, (*own, *cross_origin.HEADERS, *missing))
+        shared = cross_origin.HEADERS if path in _OPEN else ()
+        return Prepared.of(status, (*own, *shared, *missing))
 
 
 async def _sign(
-    scope: Scope,
     slug: str,
-    body: NewSignature,
     key: bytes | None,
+    scope: Scope,
+    body: NewSignature,
     content: bytes,
     admission: Admission,
 ) -> tuple[bytes, bool]:
-    """Returns the answer, and whether it was stored by an earlier request."""
     state, sender = state_of(scope), admission.sender_index
     if key is None:
         answers, outcome = await signature_intake.sign(state, slug, body, sender=sender)
@@ -179,6 +214,12 @@ async def _sign(
     attempt = idempotency.attempt_of(scope, key.decode(), content)
     stored = await signature_intake.sign_once(state, slug, body, attempt, sender=sender)
     return stored.content, stored.is_replayed
+
+
+async def _confirm(
+    scope: Scope, body: TokenBody, _content: bytes, _admission: Admission
+) -> tuple[bytes, bool]:
+    return await confirmations.confirmed_content(state_of(scope), body.token), False
 
 
 def _cached(scope: Scope, headers: Headers) -> tuple[CachedAnswer | None, str]:
@@ -197,9 +238,9 @@ def _length(body: bytes) -> tuple[bytes, bytes]:
     return b"content-length", b"%d" % len(body)
 
 
-def _parsed(content: bytes) -> NewSignature | None:
+def _parsed(model: type[BaseModel], content: bytes) -> BaseModel | None:
     try:
-        return NewSignature.model_validate_json(content)
+        return model.model_validate_json(content)
     except (ValidationError, LobbyError):
         return None
 

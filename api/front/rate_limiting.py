@@ -133,14 +133,18 @@ class Limiter:
             return admission
         return await self._for_petition(admission, request)
 
+    async def public_change(self, client: Client) -> Admission:
+        """Works like `change`, for a request without a key that signs nothing."""
+        if client is None:
+            return ADMITTED
+        counter, index = self._client(client[0])
+        if self._address is None:
+            return Admission(index, (), None)
+        return await self._address.admit(counter, index)
+
     async def signature(self, client: Client, slug: str, proof: str | None) -> Admission:
-        """Counts a signature that has no key. Works like `change`, without looking at the path."""
-        admission = ADMITTED
-        if client is not None:
-            counter, index = self._client(client[0])
-            admission = Admission(index, (), None)
-            if self._address is not None:
-                admission = await self._address.admit(counter, index)
+        """Works like `change`, for a signature without a key."""
+        admission = await self.public_change(client)
         if admission.error is not None or self._petition is None:
             return admission
         return await self._signing(admission, self._petition, slug, proof)

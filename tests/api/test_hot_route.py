@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlmodel import select
+from sqlmodel import col, select
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +27,7 @@ from models import Consent, Submission
 from models import Scope as KeyScope
 from services.assembly import Lobby
 from services.campaigns import petitions
+from services.common.tokens import Purpose
 from services.errors import Unavailable
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.group_commit import GroupCommit
@@ -383,6 +384,84 @@ def test_a_key_is_told_the_id_as_ever(pair: Pair, lobby: Lobby) -> None:
         assert all(session.get(Submission, row_id) for row_id in ids), "each post has its own"
     assert hot.json() | {"id": None} == plain.json() | {"id": None}
     assert not from_hot_route
+
+
+# ---- confirming
+
+
+def confirm_request(body: Any, **headers: str) -> RequestParts:
+    return "POST", hot_route.CONFIRM, request_parts(body, **headers)
+
+
+def confirming_token(pair: Pair, lobby: Lobby, **changes: str) -> str:
+    assert pair.ask("POST", SIGN, **request_parts({**ANNA, **changes}))[0].status == 201
+    with lobby.database.read() as session:
+        newest = session.exec(select(Submission.id).order_by(col(Submission.id).desc())).first()
+    assert newest is not None
+    return lobby.tokens.issue(Purpose.CONFIRM, newest)
+
+
+@pytest.mark.parametrize("postcode", [CAN_SIGN, SIGNED, MINISTER, "ZZ1 1ZZ"])
+def test_a_confirmation_is_answered_the_same_either_way(
+    pair: Pair, lobby: Lobby, postcode: str
+) -> None:
+    token = confirming_token(pair, lobby, postcode=postcode)
+    method, path, parts = confirm_request({"token": token})
+    hot, plain, from_hot_route = pair.ask(method, path, **parts)
+    assert from_hot_route
+    assert (hot.status, hot.headers["cache-control"]) == (200, "no-store")
+    proofs = [(answer.json()["letter"] or {}).get("proof") for answer in (hot, plain)]
+    assert (proofs[0] is None) == (proofs[1] is None)
+    assert strip_proof(hot) == strip_proof(plain)
+
+
+def strip_proof(answer: Answer) -> Any:
+    """Returns the answer without the proof for letters, which is another one each time.
+
+    The declared route's answers may be packed, so they vary with `Accept-Encoding`.
+    """
+    body = answer.json()
+    if body["letter"]:
+        del body["letter"]["proof"]
+    either_way = {"content-length", "vary"}
+    headers = {name: value for name, value in answer.headers.items() if name not in either_way}
+    return answer.status, headers, body
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("body", "is_hot"),
+    [
+        ({"token": "nonsense"}, True),
+        ({"token": ""}, False),
+        ({}, False),
+        ({"token": "x", "more": 1}, False),
+        (b"{", False),
+    ],
+)
+def test_a_confirmation_that_cannot_be_is_refused_the_same_way(
+    pair: Pair, body: Any, is_hot: bool
+) -> None:
+    method, path, parts = confirm_request(body)
+    hot, plain, from_hot_route = pair.ask(method, path, **parts)
+    assert hot == plain
+    assert hot.status >= 400
+    assert from_hot_route is is_hot
+
+
+def test_a_confirmation_after_withdrawing_is_refused_the_same_way(pair: Pair, lobby: Lobby) -> None:
+    token = confirming_token(pair, lobby)
+    method, path, parts = confirm_request({"token": token})
+    assert pair.ask(method, path, **parts)[0].status == 200
+    signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
+    withdrawing = {"token": lobby.tokens.issue(Purpose.WITHDRAW, signature_id)}
+    content = json.dumps(withdrawing).encode()
+    withdrawn = call_app(pair.plain, "POST", "/v1/signatures/withdraw", JSON, [content])
+    assert withdrawn.status == 200
+    hot, plain, from_hot_route = pair.ask(method, path, **parts)
+    assert hot == plain
+    assert (hot.status, hot.json()["code"]) == (409, "signature_ended")
+    assert from_hot_route
 
 
 # ---- with an Idempotency-Key
