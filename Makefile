@@ -65,8 +65,12 @@ fix: $(VENV)/.dev ## Fix what ruff can fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Compare designs side by side
-	@for file in bench/bench_*.py; do name=$${file%.py}; echo "== $$file"; $(BIN)/python -m $${name%%/*}.$${name##*/} || exit 1; done
+# These also measure an earlier version: make bench BEFORE=FOLDER
+bench: BEFORE_TOO := bench_intake bench_pages
+bench: $(VENV)/.dev ## Compare designs side by side; BEFORE=FOLDER adds the version in a folder
+	@for file in bench/bench_*.py; do name=$$(basename $${file%.py}); echo "== $$file"; \
+		case " $(if $(BEFORE),$(BEFORE_TOO)) " in *" $$name "*) before="--before $(BEFORE)";; *) before=;; esac; \
+		$(BIN)/python -m bench.$$name $$before || exit 1; done
 
 drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, migrate, rotate the secret, time answers, open every page, count everything again: look for faults
 	@$(BIN)/python -m drills

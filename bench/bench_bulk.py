@@ -125,7 +125,7 @@ class Subject:
         """Starts the server."""
         folder = self.lobby.settings.data_dir
         settings = {**self.settings, "worker": "off", "sync_members": "off"}
-        serving = servers.serving("lobby", folder, fsync=0, **settings)
+        serving = servers.serving("lobby", folder, settings)
         self.port, self.pid = stack.enter_context(serving)
         self.before = _peak_mb(self.pid)
 

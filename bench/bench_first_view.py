@@ -105,7 +105,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         servers.demonstrate(folder, {})
-        with servers.serving("lobby", folder) as (port, _):
+        with servers.serving("lobby", folder, {}) as (port, _):
             print("\n".join(table(views(f"http://localhost:{port}", rounds))))
 
 

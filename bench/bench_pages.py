@@ -18,8 +18,8 @@ from typing import Any
 import uvloop
 
 from bench import http_load
-from bench.bench_intake import E, Server, request, start
-from tools.databases import postgres
+from bench.intake_load import request
+from bench.intake_servers import Server, Starter
 
 RATE, CONNECTIONS, SHARE_RENDERED = 200, 20, 0.1
 CAMPAIGN = "/campaigns/nhs-professionals"
@@ -37,13 +37,8 @@ def main() -> None:
     """Prints a Markdown table."""
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
-        folder = Path(name)
-        url = stack.enter_context(postgres(folder / "pg"))
-        empty = start(stack, folder, E, "empty", "")
-        measured = [
-            start(stack, folder, "SQLite", "lobby", ""),
-            start(stack, folder, "PostgreSQL", "lobby", url),
-        ]
+        starter = Starter(stack, Path(name), arguments.before)
+        empty, measured = starter.empty(), starter.services()
         print("| page | server | p50 ms | p99 ms | p50 of E | ratio |")
         print("|---|---|---|---|---|---|", flush=True)
         for title, path in PAGES.items():
@@ -54,6 +49,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench_pages", description=__doc__)
+    parser.add_argument("--before", type=Path, metavar="FOLDER", help="of an earlier version")
     parser.add_argument("--seconds", type=int, default=10, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
     return parser.parse_args()

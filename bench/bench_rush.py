@@ -20,7 +20,7 @@ import sqlalchemy as sa
 import uvloop
 
 from bench import http_load
-from bench.bench_intake import signatures
+from bench.intake_load import signatures
 from core.settings import ROOT, Settings
 from models import MessageState, OutboxMessage, Submission, SubmissionState
 from models.base import table_of
@@ -121,7 +121,7 @@ def serving(settings: Settings) -> Iterator[int]:
 def _rush(
     port: int, watch: Watch, before: tuple[int, int], rate: int, seconds: int
 ) -> dict[str, Any]:
-    requests = list(itertools.islice(signatures(""), rate * seconds))
+    requests = list(itertools.islice(signatures(), rate * seconds))
     with watch.watching():
         started = time.monotonic()
         load = uvloop.run(http_load.run(port, CONNECTIONS, requests, rate=rate))

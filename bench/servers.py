@@ -1,10 +1,11 @@
 """Servers to measure, each in a process of its own on a free port of loopback.
 
+`serving` also starts `lobby serve` as operators do (kind `serve`), E (`bench.empty_endpoint`) and
+the empty application (`bench.empty_app`), each from the folder of any version.
 `python -m bench.servers KIND PORT` serves one of these:
 
-- `empty`: the baseline E, FastAPI with the request and response models of a signature and nothing
-  behind them;
-- `lobby`: the whole service, with the settings of the LOBBY_ variables;
+- `lobby`: the whole service, with the settings of the LOBBY_ variables, without the bounds of
+  `lobby serve` for slow clients;
 - `single`: the whole service, whose group commit takes one request at a time;
 - `unordered`: the whole service, whose writers on SQLite do not take turns;
 - `session`: FastAPI with the same services, and a session and a commit per request.
@@ -44,21 +45,13 @@ from services.traffic.group_commit import GroupCommit
 from services.views import seat_views
 from tools.processes import LOBBY
 
-
-def empty() -> FastAPI:
-    """Returns E."""
-    app = FastAPI(docs_url=None, redoc_url=None)
-
-    @app.post("/v1/petitions/{slug}/signatures", status_code=201)
-    async def sign(slug: str, body: NewSignature) -> SignedAnswer:  # noqa: ARG001 - it is E
-        return SignedAnswer(constituency=None, member=None, motion=None, message=slug)
-
-    @app.get("/livez")
-    @app.get("/empty")
-    async def nothing() -> dict[str, str]:
-        return {"status": "ok"}
-
-    return app
+# Several processes that share a port, with logs and uvicorn's options as in `lobby serve`.
+PROCESSES = """
+import sys, uvicorn
+from cli.serving import SERVER
+port, workers = map(int, sys.argv[1:])
+uvicorn.run("bench.servers:lobby", factory=True, port=port, workers=workers, **SERVER)
+"""
 
 
 def lobby() -> FastAPI:
@@ -131,17 +124,20 @@ def session() -> FastAPI:
 
 @contextlib.contextmanager
 def serving(
-    kind: str, folder: Path, *, fsync: float = 0, **settings: str
+    kind: str, folder: Path, settings: dict[str, str], *, fsync: float = 0, root: Path = ROOT
 ) -> Iterator[tuple[int, int]]:
-    """Starts a server; yields its port and process id once it answers. `fsync` is in seconds."""
+    """Starts a server; yields its port and process id once it answers. `fsync` is in seconds.
+
+    `root` is the folder of the version to start.
+    """
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bench.servers", kind, str(port)],
-            cwd=ROOT,
+            command(kind, port),
+            cwd=root,
             env=_environment(folder, settings) | {"BENCH_FSYNC": str(fsync)},
             stdout=log,
             stderr=log,
@@ -154,40 +150,52 @@ def serving(
         process.wait(timeout=60)
 
 
-def demonstrate(folder: Path, settings: dict[str, str]) -> None:
+def command(kind: str, port: int) -> list[str]:
+    """Returns the command that starts a server of this kind; `processes 4` is four of the service.
+
+    An earlier version may not know all of these by its own `bench.servers`.
+    """
+    if kind == "serve":
+        return [*LOBBY, "serve", "--port", str(port)]
+    if kind.startswith("processes "):
+        return [sys.executable, "-c", PROCESSES, str(port), kind.split()[1]]
+    if kind in ("empty_endpoint", "empty_app"):
+        return [sys.executable, "-m", f"bench.{kind}", str(port)]
+    return [sys.executable, "-m", "bench.servers", kind, str(port)]
+
+
+def demonstrate(folder: Path, settings: dict[str, str], *, root: Path = ROOT) -> None:
     """Loads the demonstration into the database of some settings."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = _environment(folder, settings)
     subprocess.run(
-        [*LOBBY, "demo"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True
+        [*LOBBY, "demo"], cwd=root, env=environment, stdout=subprocess.DEVNULL, check=True
     )
 
 
 def _environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
-    others = {name: value for name, value in os.environ.items() if not name.startswith("LOBBY_")}
+    """Returns the environment of a server. Without bytecode, it would compile at each start."""
+    ours = ("LOBBY_", "PYTHONDONTWRITEBYTECODE")
+    others = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     variables = {f"LOBBY_{name.upper()}": value for name, value in settings.items()}
     return others | {"LOBBY_DATA_DIR": str(folder)} | variables
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         with contextlib.suppress(OSError):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=5).read()
             return
         if process.poll() is not None:
             raise RuntimeError("the server ended at once; see its log")
-        time.sleep(0.05)
+        time.sleep(0.01)
     raise RuntimeError("the server does not answer")
 
 
 def main() -> None:
-    kinds = {"empty": empty, "lobby": lobby, "single": single, "session": session}
-    kinds["unordered"] = unordered
-    kind = sys.argv[1]
-    protocol = "httptools" if kind == "empty" else BoundedProtocol
-    uvicorn.run(
-        kinds[kind](), port=int(sys.argv[2]), http=protocol, access_log=False, log_level="warning"
-    )
+    kinds = {"lobby": lobby, "single": single, "session": session, "unordered": unordered}
+    app = kinds[sys.argv[1]]()
+    uvicorn.run(app, port=int(sys.argv[2]), access_log=False, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def cpu_seconds_of_all(pid: int) -> float:
+    """Works like `cpu_seconds`, for a process and those that it started and that run."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return cpu_seconds(pid) + sum(cpu_seconds_of_all(int(child)) for child in children)
+
+
 def memory_mb(pid: int) -> float:
     """Returns the resident memory of a process in MB (VmRSS), shared pages among it."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
