@@ -1,4 +1,4 @@
-"""Signing and reading over HTTP, side by side with an empty endpoint.
+"""Signing, confirming and reading over HTTP, side by side with an empty endpoint.
 
 E is a FastAPI endpoint with the request and response models of a signature and nothing behind them
 (`bench.empty_endpoint`); reads are compared with an empty GET. The service is `lobby serve`, with
@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench import intake_confirming, intake_footprint, intake_processes, intake_sustained
 from bench.intake_load import SLUG, Bench, Figures, reads, signatures, signatures_with_keys
 from bench.intake_servers import Server, Starter
 from tools.processes import memory_mb
@@ -33,13 +34,14 @@ SLOW_DISK = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: requests of a load, and rounds."""
+    """How much is measured: requests of a load, rounds, and seconds of the sustained load."""
 
     requests: int = 6000
     rounds: int = 5
+    seconds: float = 20
 
 
-QUICK, SHORT = Size(1500, 2), Size(150, 1)
+QUICK, SHORT = Size(1500, 2, 4), Size(150, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,16 @@ class Tables:
         for resource, path in READS.items():
             self._bench().table(f"Reading {resource}, {CLIENTS} at once", reads(path))
 
+    def confirming(self) -> None:
+        bench = self._bench(requests=self.size.requests // 3)
+        title = f"Confirming, {CLIENTS} at once; E takes signatures"
+        bench.table(title, intake_confirming.confirmations(bench.requests))
+        services = self.servers[1:]
+        count = min(60, bench.requests)
+        intake_confirming.one_while_others_sign(
+            self.folder, services, clients=CLIENTS, count=count, rounds=self.size.rounds
+        )
+
     def memory(self) -> None:
         each = ", ".join(f"{server.name} {memory_mb(server.pid):.0f}" for server in self.servers)
         print(f"\nMemory (RSS) of each process after all this, in MB: {each}.")
@@ -78,8 +90,24 @@ SHARED: dict[str, Callable[[Tables], None]] = {
     "signing": Tables.signing,
     "keys": Tables.keys,
     "reading": Tables.reading,
+    "confirming": Tables.confirming,
     "memory": Tables.memory,
 }
+
+
+def sustained(starter: Starter, size: Size) -> None:
+    rounds = max(1, size.rounds // 3)
+    intake_sustained.table(starter, clients=CLIENTS, seconds=size.seconds, rounds=rounds)
+
+
+def processes(starter: Starter, size: Size) -> None:
+    rounds = max(1, size.rounds // 2)
+    intake_processes.table(starter, requests=size.requests, rounds=rounds)
+
+
+def footprint(starter: Starter, size: Size) -> None:
+    requests = min(2000, size.requests)
+    intake_footprint.table(starter, requests=requests, rounds=size.rounds)
 
 
 def designs(starter: Starter, size: Size) -> None:
@@ -95,6 +123,9 @@ def designs(starter: Starter, size: Size) -> None:
 
 
 ALONE: dict[str, Callable[[Starter, Size], None]] = {
+    "sustained": sustained,
+    "processes": processes,
+    "footprint": footprint,
     "designs": designs,
 }
 
