@@ -7,10 +7,7 @@ databases.
 """
 
 import statistics
-import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
 
 from bench.intake_confirming import Result, one_while_others_sign
 from bench.intake_servers import Starter
@@ -20,11 +17,10 @@ NO_TURNS, TURNS = "SQLite, no turns", "SQLite"
 
 def main() -> None:
     """Prints a Markdown table."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
-        starter = Starter(stack, Path(name))
+    with Starter.opened() as starter:
         kinds = {NO_TURNS: "unordered", TURNS: "lobby"}
-        servers = [starter.start(starter.prepare(name, kind)) for name, kind in kinds.items()]
-        results = one_while_others_sign(Path(name), servers, clients=64, count=60, rounds=5)
+        servers = starter.start_all([starter.prepare(*each) for each in kinds.items()])
+        results = one_while_others_sign(starter.folder, servers, clients=64, count=60, rounds=5)
     print("\nTurns relative to no turns in the same round, medians: ", end="")
     print(f"confirming {relative(results, mean):.2f}, ", end="")
     print(f"signed a second {relative(results, lambda run: run['rate']):.2f}.")

@@ -11,10 +11,8 @@ shorter run.
 
 import argparse
 import statistics
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import intake_confirming, intake_footprint, intake_processes, intake_sustained
@@ -36,12 +34,12 @@ SLOW_DISK = 0.002
 class Size:
     """How much is measured: requests of a load, rounds, and seconds of the sustained load."""
 
-    requests: int = 6000
+    requests: int = 5000
     rounds: int = 5
     seconds: float = 20
 
 
-QUICK, SHORT = Size(1500, 2, 4), Size(150, 1, 1)
+QUICK, SHORT = Size(1000, 2, 2), Size(100, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +111,13 @@ def footprint(starter: Starter, size: Size) -> None:
 def designs(starter: Starter, size: Size) -> None:
     """Compares ways to commit on SQLite. Group commit pays on a slow disk."""
     kinds = {"in groups": "lobby", "one by one": "single", "a session": "session"}
-    requests = max(100, size.requests // 10)
+    requests, rounds = max(100, size.requests // 10), max(1, size.rounds // 2)
     for fsync, disk in ((0.0, "the machine's own disk"), (SLOW_DISK, "a disk of 2 ms")):
-        own = replace(starter, folder=starter.folder / disk)
-        prepared = [own.prepare(name, kind, fsync=fsync) for name, kind in kinds.items()]
-        measured = [own.empty(), *(own.start(each) for each in prepared)]
-        bench = Bench(own.folder, measured, CLIENTS, requests, size.rounds)
-        bench.table(f"Designs on SQLite, {CLIENTS} at once, {disk}", signatures)
+        with starter.part(disk) as part:
+            prepared = [part.prepare(name, kind, fsync=fsync) for name, kind in kinds.items()]
+            measured = [part.empty(), *part.start_all(prepared)]
+            bench = Bench(part.folder, measured, CLIENTS, requests, rounds)
+            bench.table(f"Designs on SQLite, {CLIENTS} at once, {disk}", signatures)
 
 
 ALONE: dict[str, Callable[[Starter, Size], None]] = {
@@ -135,16 +133,22 @@ def main() -> None:
     arguments = _arguments()
     size = SHORT if arguments.short else QUICK if arguments.quick else Size()
     wanted = arguments.only or [*SHARED, *ALONE]
-    if shared := [SHARED[name] for name in wanted if name in SHARED]:
-        with _starting(arguments.before) as starter:
-            servers = [starter.empty(), *starter.services()]
-            for server in servers:
-                Bench(starter.folder, [server], 8, 300, 1).run(server, signatures)
-            for table in shared:
-                table(Tables(starter.folder, servers, size))
-    for alone in (ALONE[name] for name in wanted if name in ALONE):
-        with _starting(arguments.before) as starter:
-            alone(starter, size)
+    with Starter.opened(arguments.before) as starter:
+        if shared := [SHARED[name] for name in wanted if name in SHARED]:
+            with starter.part("shared") as part:
+                _shared(part, size, shared)
+        for name in wanted:
+            if name in ALONE:
+                with starter.part(name) as part:
+                    ALONE[name](part, size)
+
+
+def _shared(starter: Starter, size: Size, tables: Sequence[Callable[[Tables], None]]) -> None:
+    servers = [starter.empty(), *starter.services()]
+    for server in servers:
+        Bench(starter.folder, [server], 8, 300, 1).run(server, signatures)
+    for table in tables:
+        table(Tables(starter.folder, servers, size))
 
 
 def _arguments() -> argparse.Namespace:
@@ -154,12 +158,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a shorter run")
     parser.add_argument("--short", action="store_true", help="as short as it can be, for tests")
     return parser.parse_args()
-
-
-@contextmanager
-def _starting(before: Path | None) -> Iterator[Starter]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
-        yield Starter(stack, Path(name), before)
 
 
 def _tell_of_client(figures: dict[str, list[Figures]]) -> None:

@@ -9,9 +9,7 @@ p50 to that of E, the empty endpoint.
 
 import argparse
 import statistics
-import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +34,7 @@ Latencies = Mapping[str, Any]
 def main() -> None:
     """Prints a Markdown table."""
     arguments = _arguments()
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
-        starter = Starter(stack, Path(name), arguments.before)
+    with Starter.opened(arguments.before) as starter:
         empty, measured = starter.empty(), starter.services()
         print("| page | server | p50 ms | p99 ms | p50 of E | ratio |")
         print("|---|---|---|---|---|---|", flush=True)

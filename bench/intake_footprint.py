@@ -33,8 +33,8 @@ class Start:
 def table(starter: Starter, *, requests: int, rounds: int) -> None:
     """Prints medians of the starts, one in each round."""
     prepared = [
-        starter.prepare(EMPTY_APP, "empty_app"),
-        starter.prepare(E, "empty_endpoint"),
+        starter.prepare_empty(EMPTY_APP, "empty_app"),
+        starter.prepare_empty(E, "empty_endpoint"),
         *starter.prepare_services(),
     ]
     starts: dict[str, list[Start]] = {each.name: [] for each in prepared}

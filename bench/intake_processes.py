@@ -17,15 +17,20 @@ LONGEST = 60.0  # seconds until all are ready
 
 def table(starter: Starter, *, requests: int, rounds: int) -> None:
     """Prints a table for 64 clients at once, and one for 512."""
-    measured = [starter.empty()]
-    for version, root in starter.versions():
-        for count in PROCESSES:
-            name = f"{count} process{'es' if count > 1 else ''}{version}"
-            url = starter.new_postgres(name)
-            prepared = starter.prepare(name, f"processes {count}", url, root=root)
-            measured.append(starter.start(prepared))
-            _wait_until_idle(measured[-1])
-            Bench(starter.folder, measured[-1:], 64, 500, 1).run(measured[-1], signatures)
+    prepared = [
+        starter.prepare(
+            f"{count} process{'es' if count > 1 else ''}{version}",
+            f"processes {count}",
+            on_postgres=True,
+            root=root,
+        )
+        for version, root in starter.versions()
+        for count in PROCESSES
+    ]
+    measured = [starter.empty(), *starter.start_all(prepared)]
+    for server in measured:
+        _wait_until_idle(server)
+        Bench(starter.folder, [server], 64, 500, 1).run(server, signatures)
     for clients in (64, 512):
         bench = Bench(starter.folder, measured, clients, requests, rounds)
         bench.table(f"Processes on PostgreSQL, signing, {clients} at once", signatures)

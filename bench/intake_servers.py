@@ -1,11 +1,18 @@
 """The servers that the bench of the intake measures, also those of an earlier version."""
 
-from collections.abc import Iterator, Mapping
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+import sqlalchemy as sa
 from pydantic import SecretStr
+from sqlalchemy.engine import URL, make_url
 
 from bench import servers
 from core.settings import ROOT, Settings
@@ -23,8 +30,7 @@ ALWAYS = {
     "posts_per_petition": "1000000000",
 }
 E = "E"
-Settable = Mapping[str, str]
-NOTHING: Settable = {}
+DRIVER = "postgresql+psycopg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,52 @@ class Server:
         )
         with closing(open_lobby(settings)) as lobby:
             yield lobby
+
+
+class Demonstrations:
+    """The demonstration in a database, made once for each version and copied for each server.
+
+    All databases of PostgreSQL are on one server, which ends with the `stack`.
+    """
+
+    def __init__(self, stack: ExitStack, folder: Path) -> None:
+        self._stack, self._folder = stack, folder
+        self._numbers = itertools.count()
+        self._made: dict[tuple[Path, bool], tuple[Path, URL | None]] = {}
+
+    def copy(self, to: Path, root: Path, *, on_postgres: bool) -> str:
+        """Copies the data folder and the database of a version; returns the URL, '' on SQLite."""
+        folder, url = self._of(root, on_postgres=on_postgres)
+        shutil.copytree(folder, to)
+        if url is None:
+            return ""
+        return _text(self._create_database(url.database))
+
+    def _of(self, root: Path, *, on_postgres: bool) -> tuple[Path, URL | None]:
+        if (root, on_postgres) not in self._made:
+            folder = self._folder / f"demonstration-{next(self._numbers)}"
+            url = self._create_database() if on_postgres else None
+            settings = dict(ALWAYS) | ({"database_url": _text(url)} if url else {})
+            servers.demonstrate(folder, settings, root=root)
+            self._made[root, on_postgres] = folder, url
+        return self._made[root, on_postgres]
+
+    @cached_property
+    def _server(self) -> URL:
+        return make_url(self._stack.enter_context(postgres(self._folder / "pg")))
+
+    def _create_database(self, template: str | None = None) -> URL:
+        name = f"bench{next(self._numbers)}"
+        engine = sa.create_engine(self._server.set(drivername=DRIVER), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            suffix = f" TEMPLATE {template}" if template else ""
+            connection.exec_driver_sql(f"CREATE DATABASE {name}{suffix}")
+        engine.dispose()
+        return self._server.set(database=name)
+
+
+def _text(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +129,23 @@ class Starter:
 
     stack: ExitStack
     folder: Path
+    demonstrations: Demonstrations
     before: Path | None = None
+
+    @classmethod
+    @contextmanager
+    def opened(cls, before: Path | None = None) -> Iterator["Starter"]:
+        """Opens a starter in a temporary folder."""
+        with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
+            yield cls(stack, Path(name), Demonstrations(stack, Path(name)), before)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator["Starter"]:
+        """Opens a starter of other servers, which end with this part of the bench."""
+        folder = self.folder / name
+        folder.mkdir()
+        with ExitStack() as stack:
+            yield replace(self, stack=stack, folder=folder)
 
     def versions(self) -> list[tuple[str, Path]]:
         """Returns what the names of a version's servers end with, and its folder."""
@@ -85,47 +153,50 @@ class Starter:
 
     def empty(self) -> Server:
         """Starts E."""
-        return self.start(self.prepare(E, "empty_endpoint"))
+        return self.start(self.prepare_empty(E, "empty_endpoint"))
 
     def services(self) -> list[Server]:
         """Starts `lobby serve` on both databases, in each version."""
-        return [self.start(prepared) for prepared in self.prepare_services()]
+        return self.start_all(self.prepare_services())
+
+    def start_all(self, prepared: Sequence[Prepared]) -> list[Server]:
+        """Starts servers, two at a time."""
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(self.start, prepared))
 
     def start(self, prepared: Prepared) -> Server:
         """Starts a server."""
         return self.stack.enter_context(prepared.serving())
 
-    def prepare_services(self, settings: Settable = NOTHING) -> list[Prepared]:
-        """Prepares `lobby serve` on both databases, in each version."""
-        prepared = []
-        for database in ("SQLite", "PostgreSQL"):
-            for suffix, root in self.versions():
-                name, url = database + suffix, {}
-                if database == "PostgreSQL":
-                    url = self.new_postgres(name)
-                prepared.append(self.prepare(name, "serve", {**settings, **url}, root=root))
-        return prepared
+    def prepare_empty(self, name: str, kind: str) -> Prepared:
+        """Prepares a server without a database."""
+        return Prepared(name, kind, self.folder / _file_name(name), {}, 0, ROOT)
 
-    def new_postgres(self, name: str) -> dict[str, str]:
-        """Starts a PostgreSQL, and returns the setting of an empty database."""
-        url = self.stack.enter_context(postgres(self.folder / f"pg-{_file_name(name)}"))
-        return {"database_url": url}
+    def prepare_services(self, **settings: str) -> list[Prepared]:
+        """Prepares `lobby serve` on both databases, in each version."""
+        return [
+            self.prepare(
+                f"{database}{suffix}", "serve", settings, on_postgres=is_postgres, root=root
+            )
+            for database, is_postgres in (("SQLite", False), ("PostgreSQL", True))
+            for suffix, root in self.versions()
+        ]
 
     def prepare(
         self,
         name: str,
         kind: str,
-        settings: Settable = NOTHING,
+        settings: Mapping[str, str] | None = None,
         *,
+        on_postgres: bool = False,
         fsync: float = 0,
         root: Path = ROOT,
     ) -> Prepared:
-        """Prepares a server of a kind of `bench.servers`."""
+        """Prepares a server of a kind of `bench.servers`. `settings` are added to those of all."""
         folder = self.folder / _file_name(name)
-        prepared = Prepared(name, kind, folder, {**ALWAYS, **settings}, fsync, root)
-        if not kind.startswith("empty"):
-            servers.demonstrate(folder, prepared.settings, root=root)
-        return prepared
+        url = self.demonstrations.copy(folder, root, on_postgres=on_postgres)
+        database = {"database_url": url} if url else {}
+        return Prepared(name, kind, folder, {**ALWAYS, **database, **(settings or {})}, fsync, root)
 
 
 def _file_name(name: str) -> str:

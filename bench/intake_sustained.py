@@ -50,16 +50,16 @@ def table(starter: Starter, *, clients: int, seconds: float, rounds: int) -> Non
     """Prints a row for each server, with medians of the rounds."""
     sink = starter.folder / "sink.tsv"
     address = starter.stack.enter_context(smtp_sink.running(sink, "--calm", "--unsynced"))
-    settings = {
-        "worker": "inline",
-        "smtp_url": address,
-        "mail_from": "Central Lobby <post@lobby.example.org>",
-        "motions_api_url": UNREACHABLE,
-        "members_api_url": UNREACHABLE,
-    }
+    prepared = starter.prepare_services(
+        worker="inline",
+        smtp_url=address,
+        mail_from="Central Lobby <post@lobby.example.org>",
+        motions_api_url=UNREACHABLE,
+        members_api_url=UNREACHABLE,
+    )
     most = int(MOST_A_SECOND * seconds)
-    services = [starter.start(each) for each in starter.prepare_services(settings)]
-    bench = Bench(starter.folder, [starter.empty(), *services], clients, most, rounds)
+    measured = [starter.empty(), *starter.start_all(prepared)]
+    bench = Bench(starter.folder, measured, clients, most, rounds)
     runs: dict[str, list[Run]] = {server.name: [] for server in bench.servers}
     for server in bench.in_turns():
         runs[server.name].append(_run(bench, server, seconds, sink))
