@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench import intake_confirming, intake_footprint, intake_processes, intake_sustained
 from bench.intake_load import SLUG, Bench, Figures, reads, signatures, signatures_with_keys
-from bench.intake_servers import Server, Starter
+from bench.intake_servers import Server, Starter, checkout
 from tools.processes import memory_mb
 
 CLIENTS = 64
@@ -153,7 +153,7 @@ def _shared(starter: Starter, size: Size, tables: Sequence[Callable[[Tables], No
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench_intake", description=__doc__)
-    parser.add_argument("--before", type=Path, metavar="FOLDER", help="an earlier version")
+    parser.add_argument("--before", type=checkout, metavar="FOLDER", help="an earlier version")
     parser.add_argument("--only", nargs="+", choices=[*SHARED, *ALONE], help="only these tables")
     parser.add_argument("--quick", action="store_true", help="a shorter run")
     parser.add_argument("--short", action="store_true", help="as short as it can be, for tests")

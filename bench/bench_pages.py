@@ -10,14 +10,13 @@ p50 to that of E, the empty endpoint.
 import argparse
 import statistics
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import uvloop
 
 from bench import http_load
 from bench.intake_load import request
-from bench.intake_servers import Server, Starter
+from bench.intake_servers import Server, Starter, checkout
 
 RATE, CONNECTIONS, SHARE_RENDERED = 200, 20, 0.1
 CAMPAIGN = "/campaigns/nhs-professionals"
@@ -46,7 +45,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench_pages", description=__doc__)
-    parser.add_argument("--before", type=Path, metavar="FOLDER", help="of an earlier version")
+    parser.add_argument("--before", type=checkout, metavar="FOLDER", help="of an earlier version")
     parser.add_argument("--seconds", type=int, default=10, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
     return parser.parse_args()

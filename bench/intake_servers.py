@@ -1,5 +1,6 @@
 """The servers that the bench of the intake measures, also those of an earlier version."""
 
+import argparse
 import itertools
 import shutil
 import tempfile
@@ -31,6 +32,15 @@ ALWAYS = {
 }
 E = "E"
 DRIVER = "postgresql+psycopg"
+
+
+def checkout(text: str) -> Path:
+    """Returns the folder of a version. Raises argparse's error for any other folder: Python would
+    find the modules of this version instead."""
+    folder = Path(text).resolve()
+    if not all((folder / part).exists() for part in ("bench/servers.py", "cli/__init__.py")):
+        raise argparse.ArgumentTypeError(f"{text} is not a checkout of Central Lobby")
+    return folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,8 @@ def table(starter: Starter, *, clients: int, seconds: float, rounds: int) -> Non
         members_api_url=UNREACHABLE,
     )
     most = int(MOST_A_SECOND * seconds)
-    measured = [starter.empty(), *starter.start_all(prepared)]
-    bench = Bench(starter.folder, measured, clients, most, rounds)
+    servers = [starter.empty(), *starter.start_all(prepared)]
+    bench = Bench(starter.folder, servers, clients, most, rounds)
     runs: dict[str, list[Run]] = {server.name: [] for server in bench.servers}
     for server in bench.in_turns():
         runs[server.name].append(_run(bench, server, seconds, sink))
