@@ -32,14 +32,16 @@ SLOW_DISK = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: requests of a load, rounds, and seconds of the sustained load."""
+    """How much is measured: requests of a load, rounds, seconds of the sustained load, and how many
+    processes."""
 
     requests: int = 5000
     rounds: int = 5
     seconds: float = 20
+    processes: tuple[int, ...] = (1, 2, 4)
 
 
-QUICK, SHORT = Size(1000, 2, 2), Size(100, 1, 1)
+QUICK, SHORT = Size(1000, 2, 2), Size(100, 1, 1, (1, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def sustained(starter: Starter, size: Size) -> None:
 
 def processes(starter: Starter, size: Size) -> None:
     rounds = max(1, size.rounds // 2)
-    intake_processes.table(starter, requests=size.requests, rounds=rounds)
+    intake_processes.table(starter, size.processes, requests=size.requests, rounds=rounds)
 
 
 def footprint(starter: Starter, size: Size) -> None:

@@ -1,4 +1,4 @@
-"""One, two and four processes of the service on PostgreSQL, signing, beside one process of E.
+"""Several processes of the service on PostgreSQL, signing, beside one process of E.
 
 The processes share a port and a database, as with `uvicorn --workers`. Client, PostgreSQL and all
 of them share the machine's cores: on two cores, more of them need not be faster. The processor time
@@ -6,16 +6,16 @@ is that of all processes together, without PostgreSQL's.
 """
 
 import time
+from collections.abc import Sequence
 
 from bench.intake_load import Bench, signatures
 from bench.intake_servers import Server, Starter
 from tools.processes import cpu_seconds_of_all
 
-PROCESSES = (1, 2, 4)
 LONGEST = 60.0  # seconds until all are ready
 
 
-def table(starter: Starter, *, requests: int, rounds: int) -> None:
+def table(starter: Starter, counts: Sequence[int], *, requests: int, rounds: int) -> None:
     """Prints a table for 64 clients at once, and one for 512."""
     prepared = [
         starter.prepare(
@@ -25,7 +25,7 @@ def table(starter: Starter, *, requests: int, rounds: int) -> None:
             root=root,
         )
         for version, root in starter.versions()
-        for count in PROCESSES
+        for count in counts
     ]
     measured = [starter.empty(), *starter.start_all(prepared)]
     for server in measured:
