@@ -9,8 +9,8 @@ databases.
 import statistics
 from collections.abc import Callable
 
-from bench.intake_confirming import Result, one_while_others_sign
-from bench.intake_servers import Starter
+from bench.intake.confirming import Result, one_while_others_sign
+from bench.intake.starter import Starter
 
 NO_TURNS, TURNS = "SQLite, no turns", "SQLite"
 

@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import intake_confirming, intake_footprint, intake_processes, intake_sustained
-from bench.intake_load import SLUG, Bench, Figures, reads, signatures, signatures_with_keys
-from bench.intake_servers import Server, Starter, checkout
+from bench.intake import footprint, processes, sustained
+from bench.intake.confirming import confirmations, one_while_others_sign
+from bench.intake.load import SLUG, Bench, Figures, reads, signatures, signatures_with_keys
+from bench.intake.starter import Server, Starter, checkout
 from tools.processes import memory_mb
 
 CLIENTS = 64
@@ -70,10 +71,10 @@ class Tables:
     def confirming(self) -> None:
         bench = self._bench(requests=self.size.requests // 3)
         title = f"Confirming, {CLIENTS} at once; E takes signatures"
-        bench.table(title, intake_confirming.confirmations(bench.requests))
+        bench.table(title, confirmations(bench.requests))
         services = self.servers[1:]
         count = min(60, bench.requests)
-        intake_confirming.one_while_others_sign(
+        one_while_others_sign(
             self.folder, services, clients=CLIENTS, count=count, rounds=self.size.rounds
         )
 
@@ -95,22 +96,22 @@ SHARED: dict[str, Callable[[Tables], None]] = {
 }
 
 
-def sustained(starter: Starter, size: Size) -> None:
+def _sustained(starter: Starter, size: Size) -> None:
     rounds = max(1, size.rounds // 3)
-    intake_sustained.table(starter, clients=CLIENTS, seconds=size.seconds, rounds=rounds)
+    sustained.table(starter, clients=CLIENTS, seconds=size.seconds, rounds=rounds)
 
 
-def processes(starter: Starter, size: Size) -> None:
+def _processes(starter: Starter, size: Size) -> None:
     rounds = max(1, size.rounds // 2)
-    intake_processes.table(starter, size.processes, requests=size.requests, rounds=rounds)
+    processes.table(starter, size.processes, requests=size.requests, rounds=rounds)
 
 
-def footprint(starter: Starter, size: Size) -> None:
+def _footprint(starter: Starter, size: Size) -> None:
     requests = min(2000, size.requests)
-    intake_footprint.table(starter, requests=requests, rounds=size.rounds)
+    footprint.table(starter, requests=requests, rounds=size.rounds)
 
 
-def designs(starter: Starter, size: Size) -> None:
+def _designs(starter: Starter, size: Size) -> None:
     """Compares ways to commit on SQLite. Group commit pays on a slow disk."""
     kinds = {"in groups": "lobby", "one by one": "single", "a session": "session"}
     requests, rounds = max(100, size.requests // 10), max(1, size.rounds // 2)
@@ -123,10 +124,10 @@ def designs(starter: Starter, size: Size) -> None:
 
 
 ALONE: dict[str, Callable[[Starter, Size], None]] = {
-    "sustained": sustained,
-    "processes": processes,
-    "footprint": footprint,
-    "designs": designs,
+    "sustained": _sustained,
+    "processes": _processes,
+    "footprint": _footprint,
+    "designs": _designs,
 }
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import uvloop
 
 from bench import http_load
-from bench.intake_load import request
-from bench.intake_servers import Server, Starter, checkout
+from bench.intake.load import request
+from bench.intake.starter import Server, Starter, checkout
 
 RATE, CONNECTIONS, SHARE_RENDERED = 200, 20, 0.1
 CAMPAIGN = "/campaigns/nhs-professionals"

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 import uvloop
 
 from bench import http_load
-from bench.intake_load import signatures
+from bench.intake.load import signatures
 from core.settings import ROOT, Settings
 from models import MessageState, OutboxMessage, Submission, SubmissionState
 from models.base import table_of

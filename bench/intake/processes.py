@@ -8,8 +8,8 @@ is that of all processes together, without PostgreSQL's.
 import time
 from collections.abc import Sequence
 
-from bench.intake_load import Bench, signatures
-from bench.intake_servers import Server, Starter
+from bench.intake.load import Bench, signatures
+from bench.intake.starter import Server, Starter
 from tools.processes import cpu_seconds_of_all
 
 LONGEST = 60.0  # seconds until all are ready

@@ -10,8 +10,8 @@ import statistics
 import time
 from dataclasses import dataclass
 
-from bench.intake_load import Bench, signatures
-from bench.intake_servers import E, Starter
+from bench.intake.load import Bench, signatures
+from bench.intake.starter import E, Starter
 from tools.processes import memory_mb
 
 EMPTY_APP = "empty app"

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from bench import http_load
-from bench.intake_servers import E, Server
+from bench.intake.starter import E, Server
 from core.settings import ROOT
 
 SLUG = "keep-nhs-professionals-public"

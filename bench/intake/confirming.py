@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import worker
-from bench.intake_load import POSTCODES, SLUG, Bench, Load, request, signatures
-from bench.intake_servers import E, Server
+from bench.intake.load import POSTCODES, SLUG, Bench, Load, request, signatures
+from bench.intake.starter import E, Server
 from services.assembly import Lobby
 from services.common.tokens import Purpose
 from services.signatures import recording

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bench.intake_load import Bench, signatures
-from bench.intake_servers import E, Server, Starter
+from bench.intake.load import Bench, signatures
+from bench.intake.starter import E, Server, Starter
 from services.assembly import Lobby
 from tools import smtp_sink
 from tools.settings import UNREACHABLE
