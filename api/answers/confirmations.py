@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-from fastapi.concurrency import run_in_threadpool
-
 from api.answers.state import AppState
 from services.common.tokens import Purpose
 from services.errors import NotFound
@@ -29,8 +27,5 @@ async def confirmed_content(state: AppState, token: str) -> bytes:
     """
     signature_id = state.lobby.tokens.read(Purpose.CONFIRM, token)
     signature, count = await confirm(state, signature_id)
-    confirmed = state.public_answers.confirmed
-    answers = confirmed.cached(signature.petition_id)
-    if answers is None:
-        answers = await run_in_threadpool(confirmed.get, signature.petition_id)
+    answers = await state.public_answers.confirmed.fetch(signature.petition_id)
     return answers.content(signature, count)

@@ -5,7 +5,6 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Request, Response
-from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import caching
@@ -162,7 +161,5 @@ class PublicAnswers:
 
 async def answer(request: Request, answers: AnswerCache[Key, CacheableT], key: Key) -> Response:
     """Returns a cached response, built in a thread where the cache has none."""
-    cached = answers.cached(key)
-    if cached is None:
-        cached = await run_in_threadpool(answers.get, key)
+    cached = await answers.fetch(key)
     return cached.response(request)

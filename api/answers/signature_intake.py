@@ -5,8 +5,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from fastapi.concurrency import run_in_threadpool
-
 from api.answers.signed_answers import SignedAnswers
 from api.answers.state import AppState, state_of
 from api.schemas.signature import NewSignature
@@ -49,11 +47,7 @@ async def sign(
     request, and Unavailable if the queue is full.
     """
     outcome = await _record(state, body.as_request(slug, partner_id, sender_index=sender))
-    signed = state.public_answers.signed
-    answers = signed.cached(slug)
-    if answers is None:
-        answers = await run_in_threadpool(signed.get, slug)
-    return answers, outcome
+    return await state.public_answers.signed.fetch(slug), outcome
 
 
 async def sign_once(

@@ -57,6 +57,7 @@ _OPEN = {*cross_origin.PUBLIC_READS, *cross_origin.PUBLIC_POSTS}
 Headers = Mapping[bytes, bytes]
 
 
+Read = Callable[[], Awaitable[CachedAnswer | None]]
 Work = Callable[[Scope, Any, bytes, Admission], Awaitable[tuple[bytes, bool]]]
 """Gets the scope, the body, its bytes and the admission. Returns the answer, and whether an earlier
 request with the same key has stored it."""
@@ -99,13 +100,21 @@ class HotRoute:
     # ---- reads
 
     async def _get(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
-        cached, template = _cached(scope, headers)
-        if cached is None:
+        found = _read_of(scope, headers)
+        if found is None:
             return await self._app(scope, receive, send)
+        template, read = found
         began_at, request_id = begin(scope)
         admission = await self._limiter.read(scope.get("client"))
         if admission.error is not None:
             return await self._hand_over(scope, receive, send, admission, template)
+        try:
+            cached = await read()
+        except Exception as error:
+            failed = admission._replace(error=error)
+            return await self._hand_over(scope, receive, send, failed, template)
+        if cached is None:  # the declared route reports what is wrong
+            return await self._hand_over(scope, receive, send, admission)
         has, accepted = headers.get(b"if-none-match"), headers.get(b"accept-encoding", b"")
         status, head, body = cached.chosen(
             None if has is None else has.decode("latin-1"), accepted.decode("latin-1")
@@ -222,16 +231,16 @@ async def _confirm(
     return await confirmations.confirmed_content(state_of(scope), body.token), False
 
 
-def _cached(scope: Scope, headers: Headers) -> tuple[CachedAnswer | None, str]:
-    """Returns a response without any work, or None, and the template of the route."""
+def _read_of(scope: Scope, headers: Headers) -> tuple[str, Read] | None:
+    """Returns the template of a cached read, and what reads it; None for all other calls."""
     path, state = scope["path"], state_of(scope)
     if match := _POSTCODE.fullmatch(path):
-        return postcodes.cached(state, match[1]), POSTCODE
+        return POSTCODE, partial(postcodes.known, state, match[1])
     for pattern, template, name in _READS:
         match = pattern.fullmatch(path)
         if match and b"text/csv" not in headers.get(b"accept", b""):
-            return getattr(state.public_answers, name).cached(match[1]), template
-    return None, ""
+            return template, partial(getattr(state.public_answers, name).fetch, match[1])
+    return None
 
 
 def _length(body: bytes) -> tuple[bytes, bytes]:

@@ -1,7 +1,6 @@
 """The constituency and the MP of a postcode."""
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 
 from api.answers.cached_answer import CachedAnswer
 from api.answers.state import AppState, state_of
@@ -19,19 +18,16 @@ async def look_up(postcode: str, request: Request) -> Response:
     result = state.lobby.postcodes.lookup(postcode)
     if result.status is PostcodeStatus.UNKNOWN:
         raise NotFound("postcode_unknown", f"We do not know the postcode {result.postcode}.")
-    answers = state.public_answers.postcodes.cached("")
-    if answers is None:
-        answers = await run_in_threadpool(state.public_answers.postcodes.get, "")
+    answers = await state.public_answers.postcodes.fetch("")
     return answers.answer(result).response(request)
 
 
-def cached(state: AppState, postcode: str) -> CachedAnswer | None:
-    """Works like `look_up`, but returns None where that takes work or is an error."""
-    answers = state.public_answers.postcodes.cached("")
-    if answers is None:
-        return None
+async def known(state: AppState, postcode: str) -> CachedAnswer | None:
+    """Works like `look_up`, but returns None where that is an error."""
     try:
         result = state.lobby.postcodes.lookup(postcode)
     except Invalid:
         return None
-    return None if result.status is PostcodeStatus.UNKNOWN else answers.answer(result)
+    if result.status is PostcodeStatus.UNKNOWN:
+        return None
+    return (await state.public_answers.postcodes.fetch("")).answer(result)

@@ -6,6 +6,7 @@ up, values up to a second old are served. Changes by other processes, and values
 time alone, are seen within a second.
 """
 
+import asyncio
 import threading
 import time
 from collections import OrderedDict
@@ -58,6 +59,7 @@ class AnswerCache(Generic[Key, Value]):
         self._most_keys = most_keys
         self._entries: OrderedDict[Key, _CacheEntry[Value]] = OrderedDict()
         self._building = threading.Lock()
+        self._awaited: dict[tuple[asyncio.AbstractEventLoop, Key], asyncio.Future[Value]] = {}
         self._build_seconds, self._counted_at = MOST_BUILD_SECONDS, time.monotonic()
 
     def cached(self, key: Key) -> Value | None:
@@ -66,6 +68,18 @@ class AnswerCache(Generic[Key, Value]):
         Builds nothing, so that it can be called on the event loop.
         """
         return self._younger(key, MAX_AGE if self._building.locked() else RENEWED_AT)
+
+    async def fetch(self, key: Key) -> Value:
+        """Works like `get`, on an event loop: all that wait there for a value share one thread."""
+        value = self.cached(key)
+        if value is not None:
+            return value
+        place = asyncio.get_running_loop(), key
+        build = self._awaited.get(place)
+        if build is None:
+            build = self._awaited[place] = asyncio.ensure_future(asyncio.to_thread(self.get, key))
+            build.add_done_callback(lambda _build: self._awaited.pop(place))
+        return await asyncio.shield(build)  # who goes away stops it for nobody else
 
     def _younger(self, key: Key, most: timedelta) -> Value | None:
         entry = self._entries.get(key)

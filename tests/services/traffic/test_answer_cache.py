@@ -1,5 +1,6 @@
 """Tests the cache of responses: how old values may be, and how much time building may take."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -223,3 +224,32 @@ def _run_at_once(number: int, act: Callable[[int], Result]) -> list[Result]:
     for thread in threads:
         thread.join(30)
     return results
+
+
+def test_all_that_wait_on_an_event_loop_for_a_value_share_one_thread(clock: Clock) -> None:
+    source, threads = Source(), set()
+    source.while_building = lambda: threads.add(threading.current_thread())
+    values = source.cache(clock)
+
+    async def ask() -> list[str]:
+        asked = [asyncio.create_task(values.fetch("a")) for _ in range(50)]
+        await asyncio.sleep(0)
+        asked[0].cancel()
+        return [each for each in await asyncio.gather(*asked[1:])]
+
+    assert asyncio.run(ask()) == ["a 1"] * 49, "one who goes away stops it for nobody else"
+    assert source.built_keys == ["a"]
+    assert threading.current_thread() not in threads, "the loop goes on meanwhile"
+    assert values.cached("a") == "a 1"
+
+
+def test_all_that_wait_for_a_value_that_cannot_be_built_get_the_error(clock: Clock) -> None:
+    source = Source(error=LookupError("away"))
+    values = source.cache(clock)
+
+    async def ask() -> list[str | BaseException]:
+        return await asyncio.gather(*[values.fetch("a") for _ in range(3)], return_exceptions=True)
+
+    assert [type(error) for error in asyncio.run(ask())] == [LookupError] * 3
+    source.error = None
+    assert asyncio.run(values.fetch("a")) == "a 2"
