@@ -235,7 +235,7 @@ def test_all_that_wait_on_an_event_loop_for_a_value_share_one_thread(clock: Cloc
         asked = [asyncio.create_task(values.fetch("a")) for _ in range(50)]
         await asyncio.sleep(0)
         asked[0].cancel()
-        return [each for each in await asyncio.gather(*asked[1:])]
+        return list(await asyncio.gather(*asked[1:]))
 
     assert asyncio.run(ask()) == ["a 1"] * 49, "one who goes away stops it for nobody else"
     assert source.built_keys == ["a"]
