@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import col, select
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from api.answers.state import set_state, state_of
 from api.front import hot_route
@@ -608,6 +609,26 @@ def test_a_database_in_trouble_is_told_the_same_way(
     assert hot.status == 503
     assert hot.json()["code"] == code
     assert int(hot.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_an_error_that_nobody_expected_is_told_and_logged_the_same_way(lobby: Lobby) -> None:
+    def record(_requests: Sequence[SignatureRequest]) -> list[Outcome]:
+        raise ArithmeticError("secret words")
+
+    answers, logged = [], []
+    for is_hot in (True, False):
+        app = app_of(lobby, is_hot=is_hot)
+        set_state(app, replace(state_of({"app": app}), intake=GroupCommit(record)))
+        with TestClient(app, raise_server_exceptions=False) as client, capture_logs() as entries:
+            answers.append(client.post(SIGN, json=ANNA))
+        logged.append([entry for entry in entries if entry["event"] == "request_failed"])
+    hot, plain = answers
+    assert hot.json() == plain.json()
+    assert (hot.status_code, hot.json()["code"]) == (500, "internal_error")
+    assert "secret" not in hot.text
+    assert [entry["error"] for entry in logged[0]] == ["ArithmeticError"]
+    assert len(logged[1]) == 1
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -56,6 +56,24 @@ def test_an_address_that_reads_too_much_is_asked_to_wait(lobby: Lobby) -> None:
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_request_that_the_hot_route_passes_on_is_counted_once(lobby: Lobby) -> None:
+    unknown = "/v1/petitions/no-such"
+    with client_with_limits(lobby, address=9, reads=9) as client:
+        answers = [
+            client.post(SIGN, json=anna(1) | {"name": ""}),
+            client.post(SIGN, json=anna(1)),
+            client.post(f"{unknown}/signatures", json=anna(1)),
+            client.post("/v1/signatures/confirm", json={"token": "nonsense"}),
+        ]
+        reads = [client.get(unknown), client.get("/v1/postcodes/NONSENSE"), client.get(unknown)]
+    left = [answer.headers["ratelimit"].partition(";t=")[0] for answer in (*answers, *reads)]
+    assert left == [f'"address";r={number}' for number in (8, 7, 6, 5)] + [
+        f'"reads";r={number}' for number in (8, 7, 6)
+    ]
+    assert [answer.status_code for answer in answers[:3]] == [422, 201, 404]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_somebody_who_reads_too_much_on_pages_gets_a_page(lobby: Lobby) -> None:
     with client_with_limits(lobby, reads=1) as client:
         client.get(f"/petitions/{PETITION}")

@@ -232,6 +232,42 @@ def test_http_1_0_is_answered_and_closed(server: WireServer) -> None:
         assert client.ends() == b""
 
 
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        f"GET /v1/petitions/{PETITION} HTTP/1.1\r\n".encode() + HOST,
+        f"GET /v1/petitions/{PETITION} HTTP/1.1\r\n".encode() + HOST + b"Accept-Encoding: gzip\r\n",
+        f"GET /v1/petitions/{PETITION} HTTP/1.1\r\n".encode() + HOST + b"If-None-Match: *\r\n",
+        b"GET /v1/postcodes/EH11YZ HTTP/1.1\r\n" + HOST,
+        SIGN_JSON + sized(len(ANNA)).removesuffix(b"\r\n"),
+    ],
+    ids=["petition", "packed", "unchanged", "postcode", "signature"],
+)
+def test_a_prepared_answer_has_the_headers_that_the_server_would_render_itself(
+    server: WireServer, request_head: bytes
+) -> None:
+    body = ANNA if request_head.startswith(b"POST") else b""
+    is_unchanged = b"If-None-Match" in request_head
+    with closing(server.connect(request_head + b"\r\n" + body)) as client:
+        prepared = client.answer(has_body=not is_unchanged)
+        client.send(GOOD)
+        assert client.answer().status == 200, "the connection goes on"
+    closing_head = request_head + b"Connection: close\r\n"
+    with closing(server.connect(closing_head + b"\r\n" + body)) as client:
+        rendered = client.answer(has_body=not is_unchanged)
+        assert client.ends() == b""
+    assert (prepared.status, prepared.content) == (rendered.status, rendered.content)
+    assert "connection" not in prepared.headers
+    assert without_changing(prepared.headers) == without_changing(rendered.headers)
+    assert prepared.headers.keys() >= {"date", "server", "x-request-id", "ratelimit"}
+
+
+def without_changing(headers: dict[str, str]) -> dict[str, str]:
+    """Returns the headers but for those that differ between any two answers."""
+    changing = {"connection", "date", "x-request-id", "ratelimit"}
+    return {name: value for name, value in headers.items() if name not in changing}
+
+
 def test_an_upgrade_is_not_taken_up(server: WireServer) -> None:
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a\r\n\r\n"
     assert server.ask(LIVE + upgrade).status == 200
