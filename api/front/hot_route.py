@@ -24,8 +24,8 @@ from api.front.hosts import ServedHosts
 from api.front.prepared_answers import Prepared
 from api.front.rate_limiting import ADMISSION, PROOF, Admission, Limiter
 from api.http import idempotency
-from api.http.middleware import begin, note
-from api.http.response_headers import REQUEST_ID, ResponseHeaders
+from api.http.middleware import begin
+from api.http.response_headers import REQUEST_ID, RawHeaders, ResponseHeaders
 from api.schemas.signature import NewSignature, TokenBody
 from api.v1 import postcodes
 from core import logs
@@ -104,7 +104,7 @@ class HotRoute:
         if found is None:
             return await self._app(scope, receive, send)
         template, read = found
-        began_at, request_id = begin(scope)
+        begin(scope)
         admission = await self._limiter.read(scope.get("client"))
         if admission.error is not None:
             return await self._hand_over(scope, receive, send, admission, template)
@@ -119,12 +119,10 @@ class HotRoute:
         status, head, body = cached.chosen(
             None if has is None else has.decode("latin-1"), accepted.decode("latin-1")
         )
-        own = [*admission.headers, (b"etag", cached.tag.encode()), (REQUEST_ID, request_id)]
+        own = [*admission.headers, (b"etag", cached.tag.encode())]
         if status == 200:
             own.append(_length(body))
-        await prepared_answers.answer(scope, send, self._read(template, status, head), own, body)
-        note("GET", template, status, time.perf_counter() - began_at)
-        return None
+        return await _send(scope, send, template, self._read(template, status, head), own, body)
 
     def _prepared_read(self, template: str, status: int, head: Head) -> Prepared:
         pairs = head.headers() | ({"Content-Type": head.media_type} if head.media_type else {})
@@ -168,21 +166,14 @@ class HotRoute:
         if body is None:  # the declared route reports what is wrong
             rest = _replayed(content, is_whole, receive)
             return await self._hand_over(scope, rest, send, admission)
-        began_at, request_id = begin(scope)
-        token = logs.request_id.set(request_id)
-        try:
-            answer, is_replayed = await work(scope, body, content, admission)
-        except Exception as error:
-            failed = admission._replace(error=error)
+        outcome = await _outcome(work, scope, body, content, admission)
+        if isinstance(outcome, Exception):
+            failed = admission._replace(error=outcome)
             return await self._hand_over(scope, receive, send, failed, call.template)
-        finally:
-            logs.request_id.reset(token)
+        answer, is_replayed = outcome
         prepared = call.replayed if is_replayed else call.answered
-        own = (*admission.headers, _length(answer), (REQUEST_ID, request_id.encode()))
-        await prepared_answers.answer(scope, send, prepared, own, answer)
-        seconds = time.perf_counter() - began_at
-        requests_seen.note("POST", call.template, prepared.status, seconds, request_id)
-        return None
+        own = (*admission.headers, _length(answer))
+        return await _send(scope, send, call.template, prepared, own, answer)
 
     # ---- both
 
@@ -206,6 +197,30 @@ class HotRoute:
         missing = self._headers.missing(path, own, template)
         shared = cross_origin.HEADERS if path in _OPEN else ()
         return Prepared.of(status, (*own, *shared, *missing))
+
+
+async def _outcome(
+    work: Work, scope: Scope, body: BaseModel, content: bytes, admission: Admission
+) -> tuple[bytes, bool] | Exception:
+    """Returns what `work` returns, or its error. Entries of the log have the id of the request."""
+    token = logs.request_id.set(begin(scope)[1])
+    try:
+        return await work(scope, body, content, admission)
+    except Exception as error:
+        return error
+    finally:
+        logs.request_id.reset(token)
+
+
+async def _send(
+    scope: Scope, send: Send, template: str, prepared: Prepared, own: RawHeaders, body: bytes
+) -> None:
+    """Sends an answer with its id, and writes it to the log."""
+    began_at, request_id = begin(scope)
+    headers = (*own, (REQUEST_ID, request_id.encode()))
+    await prepared_answers.answer(scope, send, prepared, headers, body)
+    seconds = time.perf_counter() - began_at
+    requests_seen.note(scope["method"], template, prepared.status, seconds, request_id)
 
 
 async def _sign(
