@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 import worker
-from core import logs
+from core import garbage, logs
 from models import Letter, LetterState, MessageKind, MessageState, OutboxMessage
 from models.base import table_of
 from services.assembly import Lobby, open_lobby, utc_now
@@ -40,6 +40,7 @@ MAILS = 400  # a round, for each loop: what the worker claims at once for four c
 def main() -> None:
     """Prints a Markdown table of medians, each as a share of smtplib alone."""
     logs.configure(level="ERROR")
+    garbage.make_rare()  # as every command does
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         folder = Path(name)
         address = stack.enter_context(
