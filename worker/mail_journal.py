@@ -6,7 +6,7 @@ the latest, so that a killed worker leaves few uncertain letters.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,12 +15,14 @@ from uuid import UUID
 import structlog
 from sqlmodel import Session
 
-from models import MessageKind, MessageState, OutboxMessage
+from models import LetterState, MessageKind, MessageState, OutboxMessage
 from services.assembly import Lobby
 from services.database.batch_writer import BatchWriter
 from services.delivery import traces
 from services.letters import letter_states
+from services.letters.letter_states import Locked
 from services.mail import dead_addresses, outbox, relays
+from services.mail.outbox import Held
 from services.mail.supporter_mails import DroppedMessage
 
 # How long entries wait for more of them, in seconds: a commit for a few would cost more than to
@@ -48,6 +50,7 @@ class _Accepted(NamedTuple):
     detail: str
 
 
+_Letters = Mapping[UUID, Locked]
 _Entry = _Dot | _Accepted | Callable[[Session], None]
 """Something to write. What many letters and emails have in common is written for all at once."""
 
@@ -142,11 +145,14 @@ class MailJournal:
         # That an email to a supporter was accepted changes nothing on public pages.
         with self._lobby.database.write(is_public=len(emails) < len(batch)) as session:
             outbox.accept_many(session, emails, now=self._lobby.clock())
-            self._write_sent(session, letters)
+            sending = [each.message for each in letters] + [dot.message for dot in dots]
+            held = outbox.held(session, sending)
+            locked = letter_states.lock(session, {message.subject_id for message in sending})
+            self._write_sent(session, letters, held, locked)
             for entry in batch:
                 if not isinstance(entry, _Dot | _Accepted):
                     entry(session)
-            allowed = self._write_dots(session, [dot.message for dot in dots])
+            allowed = self._write_dots(session, [dot.message for dot in dots], held, locked)
         for dot in dots:
             dot.is_allowed = dot.message.id in allowed
             dot.done.set()
@@ -159,22 +165,26 @@ class MailJournal:
                 entry.error = error
                 entry.done.set()
 
-    def _write_dots(self, session: Session, messages: Sequence[OutboxMessage]) -> set[UUID]:
+    def _write_dots(
+        self, session: Session, messages: Sequence[OutboxMessage], held: Held, locked: _Letters
+    ) -> set[UUID]:
         """Returns the messages whose dots may be sent, by id."""
-        letters = {message.subject_id for message in messages}
-        wanted = letter_states.still_wanted(session, letters)
-        now = self._lobby.clock()
+        kept, now = [], self._lobby.clock()
         for message in messages:
-            if message.subject_id not in wanted:
+            letter = locked.get(message.subject_id)
+            if letter is not None and letter.state is LetterState.QUEUED:
+                kept.append(message)
+            else:
                 outbox.finish(session, message, MessageState.DROPPED, now=now, detail="cancelled")
-        kept = [message for message in messages if message.subject_id in wanted]
-        return {message.id for message in outbox.before_dots(session, kept)}
+        return {message.id for message in outbox.before_dots(session, kept, held)}
 
-    def _write_sent(self, session: Session, accepted: Sequence[_Accepted]) -> None:
+    def _write_sent(
+        self, session: Session, accepted: Sequence[_Accepted], held: Held, locked: _Letters
+    ) -> None:
         keyring, now = self._lobby.keyring, self._lobby.clock()
-        sent = outbox.accept_letters(session, accepted, now=now)
-        letter_ids = [message.subject_id for message in sent]
-        letter_states.record_sent(session, letter_ids, keyring=keyring, now=now)
+        sent = outbox.accept_letters(session, accepted, held, now=now)
+        letters = [locked[message.subject_id] for message in sent]
+        letter_states.record_sent(session, letters, keyring=keyring, now=now)
 
     def _write_end(
         self,

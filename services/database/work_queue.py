@@ -5,7 +5,7 @@ conditional update on the state and the attempt number, so that only one of two 
 even if one of them was taken for dead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from models.base import table_of
+from services.database import bulk
 
 
 class QueueRow(Protocol):
@@ -39,7 +40,14 @@ class WorkQueue(Generic[Row]):
         self._table = table_of(model)
         self._due, self._claimed = due, claimed
         self._moves: dict[tuple[tuple[StrEnum, ...], tuple[str, ...]], sa.Update] = {}
-        self._locks: dict[tuple[StrEnum, ...], sa.Select[Any]] = {}
+        columns = self._table.c
+        # Built once, because building it costs more than running it.
+        self._lock = (
+            sa.select(columns.id, columns.attempt, columns.state)
+            .where(columns.id.in_(sa.bindparam("rows", expanding=True)))
+            .order_by(columns.id)  # so that two workers do not wait for each other
+            .with_for_update()
+        )
 
     def is_due(self, now: datetime) -> sa.ColumnElement[bool]:
         """SQL condition: the row waits, and its time has come."""
@@ -81,18 +89,26 @@ class WorkQueue(Generic[Row]):
             statement = self._move(expected, tuple(rows[0][1]))
             session.connection().execute(statement, [_params(*row) for row in rows])
 
-    def move_held(
-        self, session: Session, rows: Sequence[tuple[Row, dict[str, Any]]], *expected: StrEnum
-    ) -> list[Row]:
-        """Updates rows as `move_many` does, and returns those that no other attempt has now."""
+    def held(self, session: Session, rows: Sequence[Row]) -> dict[UUID, StrEnum]:
+        """Locks rows, and returns by id the states of those that no other attempt has now."""
         if not rows:
-            return []
-        params = {"rows": [row.id for row, _ in rows]}
-        found = session.connection().execute(self._lock(expected), params)
-        held = {(row_id, attempt) for row_id, attempt in found}
-        kept = [(row, values) for row, values in rows if (row.id, row.attempt) in held]
-        self.move_many(session, kept, *expected)
-        return [row for row, _ in kept]
+            return {}
+        attempts = {row.id: row.attempt for row in rows}
+        found = session.connection().execute(self._lock, {"rows": list(attempts)})
+        return {row_id: state for row_id, attempt, state in found if attempts[row_id] == attempt}
+
+    def move_held(
+        self,
+        session: Session,
+        ids: Sequence[UUID],
+        varying: Mapping[str, Sequence[Any]],
+        **shared: Any,
+    ) -> None:
+        """Updates rows that `held` has returned in this transaction.
+
+        `varying` and `shared` are as in `bulk.update_columns`.
+        """
+        bulk.update_columns(session, self._table, ids, varying, shared)
 
     def give_back(self, session: Session, rows: Sequence[Row], *, now: datetime) -> None:
         """Queues rows again that were claimed but not attempted, with their old attempt number."""
@@ -115,22 +131,6 @@ class WorkQueue(Generic[Row]):
             .values({name: sa.bindparam(f"new_{name}") for name in names})
         )
         return self._moves.setdefault((expected, names), statement)
-
-    def _lock(self, expected: tuple[StrEnum, ...]) -> sa.Select[Any]:
-        """Returns a statement that is kept, as by `_move`."""
-        if (kept := self._locks.get(expected)) is not None:
-            return kept
-        columns = self._table.c
-        statement = (
-            sa.select(columns.id, columns.attempt)
-            .where(
-                columns.id.in_(sa.bindparam("rows", expanding=True)),
-                sa.or_(*(columns.state == state for state in expected)),
-            )
-            .order_by(columns.id)  # so that two workers do not wait for each other
-            .with_for_update()
-        )
-        return self._locks.setdefault(expected, statement)
 
 
 def _params(row: QueueRow, values: dict[str, Any]) -> dict[str, Any]:

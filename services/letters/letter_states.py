@@ -11,6 +11,7 @@ concurrent calls succeeds. A function that takes a `Letter` needs it locked and 
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -36,23 +37,19 @@ _IS_IT = _letter.c.id == sa.bindparam("letter")
 _ARE_THEY = _letter.c.id.in_(sa.bindparam("letters", expanding=True))
 # The encrypted columns are left out: the outcome is recorded even if they cannot be decrypted. In
 # order, so that two workers do not wait for each other.
-_COUNTED = (
+_LOCKED = (
     sa.select(
         _letter.c.id,
         _letter.c.campaign_id,
         _letter.c.motion_id,
         _letter.c.member_id,
         _letter.c.constituency_code,
+        _letter.c.state,
         _letter.c.wants_copy,
     )
     .where(_ARE_THEY)
     .order_by(_letter.c.id)
     .with_for_update()
-)
-_SENT = (
-    sa.update(_letter)
-    .where(_IS_IT)
-    .values(state=LetterState.SENT, reason=None, sent_at=sa.bindparam("at"))
 )
 _NOT_SENT = (
     sa.update(_letter)
@@ -60,12 +57,14 @@ _NOT_SENT = (
     .values(state=sa.bindparam("new_state"), reason=sa.bindparam("detail"))
 )
 _REQUEUED = sa.update(_letter).where(_IS_IT).values(state=LetterState.QUEUED, reason=None)
-_WANTED = (
-    sa.select(_letter.c.id)
-    .where(_ARE_THEY, _letter.c.state == sa.literal_column(f"'{LetterState.QUEUED}'"))
-    .order_by(_letter.c.id)
-    .with_for_update()
-)
+
+
+class Locked(NamedTuple):
+    """What is needed of a letter while it is sent. This transaction has locked it."""
+
+    fact: LetterFact
+    state: LetterState
+    wants_copy: bool
 
 
 def get(session: Session, letter_id: UUID, *, for_update: bool = False) -> Letter:
@@ -146,10 +145,16 @@ def hold(
         _email_writer(session, MessageKind.LETTER_HELD, letter, keyring=keyring, now=now)
 
 
-def still_wanted(session: Session, letter_ids: Collection[UUID]) -> set[UUID]:
-    """Locks letters before their final dots; returns those that were not cancelled meanwhile."""
-    params = {"letters": list(letter_ids)}
-    return set(session.connection().execute(_WANTED, params).scalars()) if letter_ids else set()
+def lock(session: Session, letter_ids: Collection[UUID]) -> dict[UUID, Locked]:
+    """Locks letters and returns them by id: before their final dots, and to record that they went.
+
+    The lock makes sure that none is cancelled before its dot unnoticed, and that a copy that is
+    asked for at this moment is queued by `record_sent` or by `want_copy`.
+    """
+    if not letter_ids:
+        return {}
+    rows = session.connection().execute(_LOCKED, {"letters": list(letter_ids)})
+    return {row.id: Locked(LetterFact(*row[:-2]), row.state, row.wants_copy) for row in rows}
 
 
 def record_delivery(
@@ -166,7 +171,8 @@ def record_delivery(
     A message that was only deferred changes nothing.
     """
     if state is MessageState.ACCEPTED:
-        record_sent(session, [letter_id], keyring=keyring, now=now)
+        letter = lock(session, [letter_id])[letter_id]
+        record_sent(session, [letter], keyring=keyring, now=now)
         return
     new_state = {
         MessageState.REJECTED: LetterState.REJECTED,
@@ -181,19 +187,15 @@ def record_delivery(
 
 
 def record_sent(
-    session: Session, letter_ids: Collection[UUID], *, keyring: Keyring, now: datetime
+    session: Session, letters: Sequence[Locked], *, keyring: Keyring, now: datetime
 ) -> None:
     """Records that letters were sent: counts them, and queues the copies that were asked for."""
-    if not letter_ids:
+    if not letters:
         return
-    # The lock makes sure that a copy requested at this moment is queued here or by `want_copy`.
-    rows = session.connection().execute(_COUNTED, {"letters": list(letter_ids)}).all()
-    if len(rows) != len(letter_ids):
-        raise LookupError("a letter that was sent is gone")
-    _mark_sent(session, [(LetterFact(*fields), now) for *fields, _ in rows], now=now)
-    for row in rows:
-        if row.wants_copy:
-            copies.queue(session, get(session, row.id), keyring=keyring, now=now)
+    _mark_sent(session, [(letter.fact, now) for letter in letters], now=now)
+    for letter in letters:
+        if letter.wants_copy:
+            copies.queue(session, get(session, letter.fact.id), keyring=keyring, now=now)
 
 
 def mark_sent(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> None:
@@ -283,7 +285,9 @@ def mark_bounced(
 def _mark_sent(
     session: Session, sent: Sequence[tuple[LetterFact, datetime]], *, now: datetime
 ) -> None:
-    session.connection().execute(_SENT, [{"letter": fact.id, "at": at} for fact, at in sent])
+    ids, times = [fact.id for fact, _ in sent], [at for _, at in sent]
+    shared = {"state": LetterState.SENT, "reason": None}
+    bulk.update_columns(session, _letter, ids, {"sent_at": times}, shared)
     counts.add_letters(
         session,
         ((fact.campaign_id, fact.motion_id, fact.constituency_code, at) for fact, at in sent),

@@ -7,9 +7,11 @@ claims and attempts.
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -57,6 +59,8 @@ NOT_ENDED = (MessageState.DOT_PENDING, MessageState.CLAIMED)
 WAITING = (*_DUE, *NOT_ENDED)
 """States of messages whose outcome is open."""
 BEFORE_THE_DOT = (MessageState.CLAIMED,)
+Held = Mapping[UUID, StrEnum]
+"""The states of messages that this transaction has locked, by id."""
 
 
 class NewMessage(NamedTuple):
@@ -137,10 +141,19 @@ def claim(
     return _queue.claim(session, due, now=now)
 
 
-def before_dots(session: Session, messages: Sequence[OutboxMessage]) -> list[OutboxMessage]:
+def held(session: Session, messages: Sequence[OutboxMessage]) -> Held:
+    """Locks messages, and returns by id the states of those that no other attempt has now."""
+    return _queue.held(session, messages)
+
+
+def before_dots(
+    session: Session, messages: Sequence[OutboxMessage], held: Held
+) -> list[OutboxMessage]:
     """Records that final dots are about to be sent; returns those that no other attempt has."""
-    rows = [(message, {"state": MessageState.DOT_PENDING}) for message in messages]
-    return _queue.move_held(session, rows, MessageState.CLAIMED)
+    begun = [message for message in messages if held.get(message.id) in BEFORE_THE_DOT]
+    ids = [message.id for message in begun]
+    _queue.move_held(session, ids, {}, state=MessageState.DOT_PENDING)
+    return begun
 
 
 def finish(
@@ -182,21 +195,20 @@ def accept_many(
     It is for emails to supporters, whose delivery has no further effects. It skips messages that
     another attempt has now.
     """
-    _queue.move_many(session, _accepted(accepted, now), *NOT_ENDED)
+    values = {"state": MessageState.ACCEPTED, "finished_at": now}
+    rows = [(message, values | {"detail": detail}) for message, detail in accepted]
+    _queue.move_many(session, rows, *NOT_ENDED)
 
 
 def accept_letters(
-    session: Session, accepted: Sequence[tuple[OutboxMessage, str]], *, now: datetime
+    session: Session, accepted: Sequence[tuple[OutboxMessage, str]], held: Held, *, now: datetime
 ) -> list[OutboxMessage]:
     """Works like `accept_many`; returns those that no other attempt has, for their effects."""
-    return _queue.move_held(session, _accepted(accepted, now), *NOT_ENDED)
-
-
-def _accepted(
-    accepted: Sequence[tuple[OutboxMessage, str]], now: datetime
-) -> list[tuple[OutboxMessage, dict[str, Any]]]:
-    values = {"state": MessageState.ACCEPTED, "finished_at": now}
-    return [(message, values | {"detail": detail}) for message, detail in accepted]
+    ended = [(message, detail) for message, detail in accepted if held.get(message.id) in NOT_ENDED]
+    ids, details = [message.id for message, _ in ended], [detail for _, detail in ended]
+    state = MessageState.ACCEPTED
+    _queue.move_held(session, ids, {"detail": details}, state=state, finished_at=now)
+    return [message for message, _ in ended]
 
 
 def give_back(session: Session, messages: list[OutboxMessage], *, now: datetime) -> None:

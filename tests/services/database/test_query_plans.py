@@ -296,7 +296,7 @@ def deliver(session: Session, lobby: Lobby) -> None:
     now = lobby.clock()
     first, second = outbox.claim(session, now=now, limit=2, pace=lobby.pace)
     outbox.give_back(session, [second], now=now)
-    outbox.before_dots(session, [first])
+    outbox.before_dots(session, [first], outbox.held(session, [first]))
     outbox.finish(session, first, MessageState.ACCEPTED, now=now, detail="250")
     accepted = [(message, "250") for message in outbox.claim(session, now=now, limit=9)]
     outbox.accept_many(session, accepted, now=now)

@@ -143,7 +143,7 @@ def test_a_letter_whose_worker_died_is_uncertain_in_the_log(lobby: Lobby, clock:
     letter = write_letter(lobby)
     with lobby.database.write() as session:
         for message in outbox.claim(session, now=clock.now, limit=50):
-            assert outbox.before_dots(session, [message])
+            assert outbox.before_dots(session, [message], outbox.held(session, [message]))
     clock.advance(minutes=11)
     with capture_logs() as entries:
         worker.clean_up(lobby)

@@ -116,7 +116,7 @@ def test_nothing_past_the_dot_is_deferred(lobby: Lobby, clock: Clock) -> None:
     with lobby.database.write() as session:
         claimed = outbox.claim(session, now=clock.now, limit=50)
         (message,) = [candidate for candidate in claimed if candidate.kind is MessageKind.LETTER]
-        assert outbox.before_dots(session, [message])
+        assert outbox.before_dots(session, [message], outbox.held(session, [message]))
         deferred, state_before = MessageState.DEFERRED, outbox.BEFORE_THE_DOT
         ended = outbox.finish(
             session,

@@ -227,7 +227,7 @@ def test_a_worker_that_dies_after_committing_to_the_dot_leaves_a_letter_uncertai
     letter = write_letter(lobby)
     with lobby.database.write() as session:
         for message in outbox.claim(session, now=clock.now, limit=50):
-            assert outbox.before_dots(session, [message])
+            assert outbox.before_dots(session, [message], outbox.held(session, [message]))
     clock.advance(minutes=11)
     worker.clean_up(lobby)
     deliver_due(lobby)
@@ -245,7 +245,7 @@ def test_a_worker_back_from_the_dead_cannot_send_what_another_has_taken_over(
     worker.clean_up(lobby)
     with lobby.database.write() as session:
         outbox.claim(session, now=clock.now, limit=50)
-        assert not outbox.before_dots(session, [old])
+        assert not outbox.before_dots(session, [old], outbox.held(session, [old]))
         done = outbox.finish(session, old, MessageState.ACCEPTED, now=clock.now, detail=None)
         assert done is None
 
