@@ -81,12 +81,14 @@ class Mail:
 def build(mail: Mail, *, mail_from: str, now: datetime) -> Envelope:
     """Builds the message, unsigned. Invalid if a field would not arrive as it was meant."""
     own_name, own_address = _parsed(mail_from)
-    mailbox, text = mail_headers.mailbox, mail_headers.text
+    mailbox, text, to = mail_headers.mailbox, mail_headers.text, mail_headers.bare_address
     if mail.is_automatic:
         mailbox, text = mail_headers.shared_mailbox, mail_headers.shared_text
+    else:  # a letter to an MP, with a supporter's name and words
+        to = mail_headers.shared_address
     headers = {
         "From": mailbox("From", mail.sender_name or own_name, own_address),
-        "To": mail_headers.bare_address(mail.recipient),
+        "To": to(mail.recipient),
     }
     if mail.reply_to:
         headers["Reply-To"] = mailbox("Reply-To", *mail.reply_to)

@@ -27,9 +27,9 @@ _LINK = re.compile(r"https?://[!-;=?-~]{1,900}")  # printable ASCII without angl
 
 def mailbox(header: str, name: str, address: str) -> str:
     """Returns `Name <address>`, or only the address if there is no name."""
-    bare = bare_address(address)
     if not name:
-        return bare
+        return bare_address(address)
+    bare = _bare(address)  # it is read back below, together with the name
     safe = _safe("name", name)
     quoted = safe.replace("\\", r"\\").replace('"', r"\"")
     phrase = safe if _PLAIN_PHRASE.fullmatch(safe) else f'"{quoted}"'
@@ -44,26 +44,32 @@ def text(header: str, text: str) -> str:
     """Returns a text of any length for a header, encoded by RFC 2047 if necessary."""
     safe = _safe(header.lower(), text)
     is_regular = safe.isascii() and safe == " ".join(safe.split(" ")).strip()
-    folded = Header(safe, "us-ascii", FOLD_AT, header).encode(linesep="\r\n") if is_regular else ""
+    folded = _folded(header, safe) if is_regular else ""
     lines = folded.split("\r\n ")
     is_whole = " ".join(lines) == safe and all(len(part) < FOLD_AT and part for part in lines)
     return _read_back(folded if is_whole else _encoded(header, safe), _decoded, _unfolded(safe))
 
 
-# For texts of organisers, which many emails share. Never for a supporter's, which would stay in
-# memory.
-shared_mailbox = lru_cache(maxsize=100)(mailbox)
-shared_text = lru_cache(maxsize=100)(text)
-
-
 def bare_address(address: str) -> str:
     """Returns one address in ASCII, as mail servers accept it. Other domains become Punycode."""
+    bare = _bare(address)
+    return _read_back(bare, _only, bare)
+
+
+# For texts of organisers and addresses of MPs, which many emails share. Never for a supporter's,
+# which would stay in memory.
+shared_mailbox = lru_cache(maxsize=100)(mailbox)
+shared_text = lru_cache(maxsize=100)(text)
+shared_address = lru_cache(maxsize=1000)(bare_address)
+
+
+def _bare(address: str) -> str:
     if not address.isascii():
         address = texts.email_address(address)
     is_one = _ADDRESS.fullmatch(address) and len(address) <= LONGEST_ADDRESS
     if not is_one or "=?" in address:
         raise Invalid.field("address", "header_unsafe", "This is not one mail address.")
-    return _read_back(address, _only, address)
+    return address
 
 
 def link(link: str) -> str:
@@ -85,6 +91,13 @@ def _safe(field: str, text: str) -> str:
     if not texts.is_fit_for_header(text):
         raise Invalid.field(field, "header_unsafe", "This text cannot stand in a mail's header.")
     return text
+
+
+def _folded(header: str, text: str) -> str:
+    """Folds regular ASCII. One line stays as it is, also by the library, which takes longer."""
+    if len(header) + len(": ") + len(text) <= FOLD_AT:
+        return text
+    return Header(text, "us-ascii", FOLD_AT, header).encode(linesep="\r\n")
 
 
 def _encoded(header: str, text: str) -> str:
