@@ -194,8 +194,8 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def main() -> None:
     kinds = {"lobby": lobby, "single": single, "session": session, "unordered": unordered}
-    app = kinds[sys.argv[1]]()
-    uvicorn.run(app, port=int(sys.argv[2]), access_log=False, log_level="warning")
+    app, port = kinds[sys.argv[1]](), int(sys.argv[2])
+    uvicorn.run(app, port=port, http=BoundedProtocol, access_log=False, log_level="warning")
 
 
 if __name__ == "__main__":

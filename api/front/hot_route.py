@@ -28,7 +28,7 @@ from api.http.middleware import begin
 from api.http.response_headers import REQUEST_ID, RawHeaders, ResponseHeaders
 from api.schemas.signature import NewSignature, TokenBody
 from api.v1 import postcodes
-from core import logs
+from core import logs, requests_seen
 from services.errors import LobbyError
 from services.traffic.idempotency import is_well_formed
 

@@ -3,7 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.errors import InternalError
-from api.http.response_headers import REQUEST_ID, ResponseHeaders
+from api.http.response_headers import REQUEST_ID, RawHeaders, ResponseHeaders
 from core import logs, requests_seen
 
 ErrorResponse = Callable[[Request, Exception], Awaitable[Response]]
@@ -49,10 +49,10 @@ class Watch:
                 may_be_kept = status < 400 and scope["method"] in _READS
                 template = _template(scope) if may_be_kept else None
                 added = self._headers.missing(scope["path"], given, template)
-                message["headers"] = [*given, *added, (REQUEST_ID, request_id)]
+                message["headers"] = [*given, *added, (REQUEST_ID, request_id.encode())]
             await send(message)
 
-        token = logs.request_id.set(request_id.decode())
+        token = logs.request_id.set(request_id)
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception as error:
@@ -60,8 +60,7 @@ class Watch:
                 await self._report(error, scope, receive, send_with_headers)
             raise
         finally:
-            seconds = time.perf_counter() - begun
-            route = _template(scope)
+            seconds, route = time.perf_counter() - began_at, _template(scope)
             requests_seen.note(scope["method"], route, status or 500, seconds, request_id)
             logs.request_id.reset(token)
 
@@ -74,21 +73,21 @@ class Watch:
         await response(scope, receive, send)
 
 
-def begin(scope: Scope) -> tuple[float, bytes]:
+def begin(scope: Scope) -> tuple[float, str]:
     """Returns when a request began, and its id. A second call returns the same."""
-    begun: tuple[float, bytes] | None = scope.get(_BEGUN)
+    begun: tuple[float, str] | None = scope.get(_BEGUN)
     if begun is None:
         begun = time.perf_counter(), _request_id(scope["headers"])
-        scope[_BEGUN], scope["request_id"] = begun, begun[1].decode()
+        scope[_BEGUN], scope["request_id"] = begun, begun[1]
     return begun
 
 
-def _request_id(headers: RawHeaders) -> bytes:
+def _request_id(headers: RawHeaders) -> str:
     """Returns the id that a proxy gave, if it is short and plain, or a new one."""
     for name, value in headers:
         if name == REQUEST_ID and _PLAIN_ID.fullmatch(value):
-            return value
-    return b"%016x" % _random_bits(64)
+            return value.decode()
+    return f"{_random_bits(64):016x}"
 
 
 class Guard:
