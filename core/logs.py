@@ -42,7 +42,7 @@ def configure(*, level: str = "INFO", is_final: bool = False) -> None:
     if sys.stderr.isatty():
         renderer = structlog.dev.ConsoleRenderer()
         factory = structlog.PrintLoggerFactory(sys.stderr)
-    elif is_final:
+    elif is_final and _has_descriptor():
         factory = _through_stream(level)
     structlog.configure(
         processors=[
@@ -61,6 +61,15 @@ def configure(*, level: str = "INFO", is_final: bool = False) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # It logs every email that it cannot parse. The worker moves those to a folder instead.
     logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
+
+
+def _has_descriptor() -> bool:
+    """Returns whether standard error is a file of the system. In a test it may be in memory."""
+    try:
+        sys.stderr.fileno()
+    except OSError:
+        return False
+    return True
 
 
 def finish() -> None:
