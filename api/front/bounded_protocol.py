@@ -16,7 +16,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from api.front import prepared_answers, wire_bounds
+from api.front.prepared_answers import Prepared
 from api.front.wire_bounds import Bounds, Refusal, patrol_of, size_of
+from api.http.response_headers import RawHeaders
 
 LINGERING_ROOM = 200
 """Connections above the bound that are told so. Further ones are closed at once."""
@@ -51,6 +53,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._patrol = patrol_of(server_state, self.bounds)
         self._stage = HEAD
         self._running: RequestResponseCycle | None = None  # `cycle` is the newest
+        # One for the connection: made for each request, it would hold its request in a cycle.
+        self._extensions = {prepared_answers.EXTENSION: self._write_prepared}
         self._moves = 0  # how often something that the server waited for came
         self._received = 0  # bytes since the last move
         self._body_bytes = 0
@@ -123,8 +127,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if refusal is not None:
             self._patrol.note(refusal.code)
         self.app = refusal or self._service
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item] # one of ours
         super().on_headers_complete()
-        prepared_answers.offer(self.cycle)
         self._running = self._running or self.cycle
 
     def on_body(self, body: bytes) -> None:
@@ -186,6 +190,11 @@ class BoundedProtocol(HttpToolsProtocol):
         paced = now - self._unsent_at - self.bounds.reader_seconds
         if self._unsent - size < paced * self.bounds.reader_pace:
             self._end("answer_not_read")
+
+    def _write_prepared(self, prepared: Prepared, headers: RawHeaders, body: bytes) -> bool:
+        """Answers the request that is worked at (`prepared_answers.answer`)."""
+        cycle = self._running
+        return cycle is not None and prepared_answers.write(cycle, prepared, headers, body)
 
     def _move(self, stage: Stage) -> None:
         self._stage = stage

@@ -6,7 +6,6 @@ extension of ASGI, to write an answer whose lines are rendered already. Without 
 under another server, the same headers are sent in the usual way.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
 from starlette.types import Scope, Send
@@ -43,13 +42,7 @@ async def answer(
     await send({"type": "http.response.body", "body": body})
 
 
-def offer(cycle: RequestResponseCycle) -> None:
-    """Adds the extension to the scope of a request."""
-    extensions: dict[str, Any] = {EXTENSION: partial(_write, cycle)}
-    cycle.scope["extensions"] = extensions
-
-
-def _write(
+def write(
     cycle: RequestResponseCycle, prepared: Prepared, headers: RawHeaders, body: bytes
 ) -> bool:
     """Writes an answer, as two calls of `cycle.send` would. False if it needs more than that."""
