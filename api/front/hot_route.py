@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -57,6 +57,7 @@ _OPEN = {*cross_origin.PUBLIC_READS, *cross_origin.PUBLIC_POSTS}
 Headers = Mapping[bytes, bytes]
 
 
+Result = TypeVar("Result")
 Read = Callable[[], Awaitable[CachedAnswer | None]]
 Work = Callable[[Scope, Any, bytes, Admission], Awaitable[tuple[bytes, bool]]]
 """Gets the scope, the body, its bytes and the admission. Returns the answer, and whether an earlier
@@ -108,10 +109,9 @@ class HotRoute:
         admission = await self._limiter.read(scope.get("client"))
         if admission.error is not None:
             return await self._hand_over(scope, receive, send, admission, template)
-        try:
-            cached = await read()
-        except Exception as error:
-            failed = admission._replace(error=error)
+        cached = await _outcome(scope, read())
+        if isinstance(cached, Exception):
+            failed = admission._replace(error=cached)
             return await self._hand_over(scope, receive, send, failed, template)
         if cached is None:  # the declared route reports what is wrong
             return await self._hand_over(scope, receive, send, admission)
@@ -166,7 +166,7 @@ class HotRoute:
         if body is None:  # the declared route reports what is wrong
             rest = _replayed(content, is_whole, receive)
             return await self._hand_over(scope, rest, send, admission)
-        outcome = await _outcome(work, scope, body, content, admission)
+        outcome = await _outcome(scope, work(scope, body, content, admission))
         if isinstance(outcome, Exception):
             failed = admission._replace(error=outcome)
             return await self._hand_over(scope, receive, send, failed, call.template)
@@ -199,13 +199,11 @@ class HotRoute:
         return Prepared.of(status, (*own, *shared, *missing))
 
 
-async def _outcome(
-    work: Work, scope: Scope, body: BaseModel, content: bytes, admission: Admission
-) -> tuple[bytes, bool] | Exception:
-    """Returns what `work` returns, or its error. Entries of the log have the id of the request."""
+async def _outcome(scope: Scope, work: Awaitable[Result]) -> Result | Exception:
+    """Returns what the work returns, or its error. Entries of the log have the request's id."""
     token = logs.request_id.set(begin(scope)[1])
     try:
-        return await work(scope, body, content, admission)
+        return await work
     except Exception as error:
         return error
     finally:

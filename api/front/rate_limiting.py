@@ -198,10 +198,10 @@ class Limiter:
 
 
 class Limits:
-    """Middleware that asks the limiter, unless `api.front.front` has asked it already.
+    """Middleware that asks the limiter, unless `api.front.hot_route` has asked it already.
 
-    The front leaves its `Admission` in the scope. Its error may also be one of the work itself: it
-    is answered here, behind the layers that every answer passes.
+    The hot route leaves its `Admission` in the scope. The error in it may also be one of the work
+    itself. It is answered here, so that its answer passes the same layers as every other.
     """
 
     def __init__(self, app: ASGIApp, *, limiter: Limiter, answer: ErrorResponse) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 from uuid import UUID
 
 import pytest
+import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
@@ -20,9 +21,11 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
+from api.answers.cached_answer import CachedAnswer
 from api.answers.state import set_state, state_of
 from api.front import hot_route
 from api.http import idempotency
+from core import logs
 from main import Service, create_app
 from models import Consent, Submission
 from models import Scope as KeyScope
@@ -31,6 +34,7 @@ from services.campaigns import petitions
 from services.common.tokens import Purpose
 from services.errors import Unavailable
 from services.signatures.recording import Outcome, SignatureRequest
+from services.traffic.answer_cache import AnswerCache
 from services.traffic.group_commit import GroupCommit
 from tests.support import embeds
 from tests.support.common import CAMPAIGN, CAN_SIGN, METRICS, MINISTER, PETITION, SIGNED
@@ -629,6 +633,21 @@ def test_an_error_that_nobody_expected_is_told_and_logged_the_same_way(lobby: Lo
     assert "secret" not in hot.text
     assert [entry["error"] for entry in logged[0]] == ["ArithmeticError"]
     assert len(logged[1]) == 1
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_what_is_logged_while_a_read_is_built_has_the_id_of_its_request(lobby: Lobby) -> None:
+    def build(_slug: str) -> CachedAnswer:
+        structlog.get_logger().error("building")
+        return CachedAnswer.of_bytes(b"{}")
+
+    app = app_of(lobby, is_hot=True)
+    answers = state_of({"app": app}).public_answers
+    answers.petitions = AnswerCache(build, version=lambda: 0, clock=lobby.clock)
+    with TestClient(app) as client, capture_logs(processors=[logs.add_request_id]) as entries:
+        answer = client.get(READS[0])
+    (built,) = [entry for entry in entries if entry["event"] == "building"]
+    assert built["request_id"] == answer.headers["x-request-id"]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
