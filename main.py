@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from functools import cache
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -17,9 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import worker
 from api import openapi
+from api import routes as api_routes
 from api.action_network import errors as action_network_errors
+from api.action_network import routes as action_network_routes
 from api.action_network.places import is_dialect
-from api.action_network.routes import router as action_network_router
 from api.action_network.slashes import Slashes
 from api.answers.state import AppState, set_state, state_of
 from api.front.body_limits import largest_body
@@ -31,8 +32,7 @@ from api.front.slash_redirects import SlashRedirects
 from api.http import errors as api_errors
 from api.http.middleware import Guard, Watch
 from api.http.response_headers import ResponseHeaders
-from api.openapi import DescribedApi, Document, operation_id
-from api.routes import router as api_router
+from api.openapi import DescribedApi, Document
 from core import garbage, logs
 from core.settings import Settings, sentences
 from core.version import version
@@ -158,11 +158,8 @@ def _service() -> FastAPI:
 
 @cache
 def _routes() -> list[BaseRoute]:
-    """All applications share the routes: FastAPI builds them at the first request, in 0.1 s."""
-    router = APIRouter(generate_unique_id_function=operation_id)
-    for part in (api_router, openapi.router, action_network_router):
-        router.include_router(part)
-    return [*router.routes, *pages()]
+    """All applications share the routes, and what FastAPI finds when it analyses one."""
+    return [*api_routes.calls(), *openapi.router.routes, *action_network_routes.calls(), *pages()]
 
 
 @asynccontextmanager

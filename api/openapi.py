@@ -13,12 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import iter_route_contexts
 
 from api.answers.cached_answer import CachedAnswer
 from api.http.dependencies import RequireScope, caller_of, require_metrics_token
+from api.http.late_routes import Router
 from api.http.problem import MEDIA_TYPE, Problem
 
 ADDRESS = "/openapi.json"
@@ -68,7 +69,7 @@ _METRICS_TOKEN = {
 _SENTENCE = re.compile(r"(.+?)\.(?=\s|$)", re.DOTALL)
 
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.get(ADDRESS)
@@ -78,12 +79,6 @@ async def read_document(request: Request) -> Response:
     if api.made.packed is None:
         api.made.packed = await run_in_threadpool(_packed, api)
     return api.made.packed.response(request)
-
-
-def operation_id(route: APIRoute) -> str:
-    """Returns a name such as `letters_confirm`, which generated clients use for a method."""
-    tag = route.tags[0] if route.tags else "lobby"
-    return f"{tag}_{route.name}"
 
 
 @dataclass(slots=True)

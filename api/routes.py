@@ -1,8 +1,7 @@
 """All routes of the JSON API."""
 
-from fastapi import APIRouter
-
 from api.formats import campaign_feeds, oembed, parliament_petitions
+from api.http.late_routes import LateRoute, gathered
 from api.http.problem import problems
 from api.v1 import (
     api_keys,
@@ -31,8 +30,7 @@ from api.v1.identity import organisations, pictures
 from api.v1.letters import letter_answers, letter_queue, letter_variants, letters
 from api.v1.webhooks import rest_hooks, webhook_deliveries, webhooks
 
-router = APIRouter()
-for part in (
+_NOUNS = (
     campaigns,
     campaign_motions,
     updates,
@@ -63,7 +61,11 @@ for part in (
     api_keys,
     organisations,
     pictures,
-):
-    router.include_router(part.router, prefix="/v1", responses=problems())
-for part in (health, oembed, parliament_petitions):
-    router.include_router(part.router, responses=problems())
+)
+_ELSEWHERE = (health, oembed, parliament_petitions)
+
+
+def calls() -> list[LateRoute]:
+    """Returns the routes of all calls, with the problems that they answer."""
+    shared = problems()
+    return gathered(_NOUNS, "/v1", responses=shared) + gathered(_ELSEWHERE, responses=shared)

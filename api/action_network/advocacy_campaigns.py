@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import Field
 from sqlmodel import Session
 
@@ -15,12 +15,13 @@ from api.action_network.places import Places, id_in
 from api.action_network.schemas.petition import campaign_answer
 from api.action_network.schemas.reading import Part, parsed, renaming
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
+from api.http.late_routes import Router
 from api.schemas.campaign import Title
 from models import CampaignStatus
 from services.campaigns import campaign_texts, campaigns, own_pages
 from services.letters import campaign_changes
 
-router = APIRouter()
+router = Router()
 NAMES = {"summary": "description"}
 _UNDER_WAY = (CampaignStatus.DRAFT, CampaignStatus.OPEN)
 

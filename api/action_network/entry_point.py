@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from fastapi import APIRouter
-
 from api.action_network import nothing_here
 from api.action_network.dependencies import PermittedOrNone, ThePlaces
 from api.action_network.paging import LONGEST_PAGE, HalAnswer
 from api.action_network.places import ORIGIN, SYSTEM, relation
+from api.http.late_routes import Router
 
-router = APIRouter()
+router = Router()
 _COLLECTIONS = {
     "people": "The people whom you know",
     "petitions": "Your petitions",

@@ -3,12 +3,13 @@
 Clients read some of them only to check their token (n8n reads events).
 """
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from api.action_network.dependencies import Member, ThePlaces
 from api.action_network.paging import HalAnswer, ThePage
+from api.http.late_routes import Router
 
-router = APIRouter()
+router = Router()
 NAMES = (
     "campaigns",
     "donations",

@@ -6,7 +6,7 @@ A key with `letters:read` sees their states. With `letters:writers` too, it sees
 from collections.abc import Sequence
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.action_network.bodies import Body
@@ -20,6 +20,7 @@ from api.action_network.schemas.person import person_in
 from api.action_network.schemas.reading import renaming
 from api.answers.signature_intake import sender_of
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from models import Scope
 from services.assembly import Lobby
 from services.campaigns import own_pages
@@ -30,7 +31,7 @@ from services.letters.drafting import situations
 from services.letters.letter_pages import LetterFilter, LetterView
 from services.supporters import supporter_pages
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/advocacy_campaigns/{campaign_id}/outreaches")

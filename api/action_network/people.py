@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.action_network import tag_names
@@ -25,6 +25,7 @@ from api.action_network.schemas.signature import signature_answer
 from api.action_network.tag_names import TagNames
 from api.action_network.tags import taggings_answer
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
+from api.http.late_routes import Router
 from models import Keyring
 from services.assembly import Lobby
 from services.common import texts
@@ -42,7 +43,7 @@ from services.supporters import supporter_pages, tags
 from services.supporters.supporter_pages import SupporterView
 from services.supporters.supporters import EmailAddress
 
-router = APIRouter()
+router = Router()
 _EMAILS = "email_addresses"
 _ONE = PageRange(0, 1)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import Field
 from sqlmodel import Session
 
@@ -15,12 +15,13 @@ from api.action_network.places import Places, id_in
 from api.action_network.schemas.petition import petition_answer
 from api.action_network.schemas.reading import Part, parsed, renaming
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
+from api.http.late_routes import Router
 from api.schemas.fields import Line200, Text
 from models import PetitionState
 from services.campaigns import campaigns, own_pages, petitions
 from services.common import texts
 
-router = APIRouter()
+router = Router()
 CAMPAIGN = "central_lobby:campaign"
 UNSAID_TARGET = "the UK Government"
 """Whom an open petition asks if its client does not say: n8n can send a title alone."""

@@ -1,7 +1,5 @@
 """All routes of the dialect. Action Network documents them, and our OpenAPI document does not."""
 
-from fastapi import APIRouter
-
 from api.action_network import (
     advocacy_campaigns,
     entry_point,
@@ -13,9 +11,9 @@ from api.action_network import (
     tags,
 )
 from api.action_network.places import PREFIX
+from api.http.late_routes import LateRoute, gathered
 
-router = APIRouter()
-for part in (
+_PARTS = (
     entry_point,
     people,
     petitions,
@@ -24,5 +22,9 @@ for part in (
     advocacy_campaigns,
     outreaches,
     nothing_here,
-):
-    router.include_router(part.router, prefix=PREFIX, include_in_schema=False)
+)
+
+
+def calls() -> list[LateRoute]:
+    """Returns the routes of all calls of the dialect."""
+    return gathered(_PARTS, PREFIX, include_in_schema=False)

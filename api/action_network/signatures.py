@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
@@ -28,6 +28,7 @@ from api.answers import signature_intake
 from api.answers.state import state_of
 from api.http import idempotency
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
+from api.http.late_routes import Router
 from api.schemas.signature import Comment, NewSignature
 from models import PetitionState
 from services.assembly import Lobby
@@ -45,7 +46,7 @@ from services.supporters import tags
 from services.supporters.supporters import EmailAddress, SupporterDetails
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 
-router = APIRouter()
+router = Router()
 _EMPTY = StoredAnswer(200, b"{}")
 
 

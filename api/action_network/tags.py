@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.action_network.bodies import Body, Json
@@ -14,12 +14,13 @@ from api.action_network.places import Places, Veil, id_behind, id_in
 from api.action_network.schemas.reading import link_in
 from api.action_network.schemas.tag import tag_answer, tagging_answer
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
+from api.http.late_routes import Router
 from models import Tag, Tagging
 from services.errors import Invalid
 from services.keys.api_keys import Caller
 from services.supporters import supporter_pages, tags
 
-router = APIRouter()
+router = Router()
 PERSON = "osdi:person"
 
 

@@ -4,11 +4,12 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid5
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api.answers.caching import cacheable_bytes
 from api.http import atom
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, CampaignUpdate, Organisation
 from services.campaigns import campaign_dates, campaigns
 from services.campaigns.campaign_dates import CampaignDate
@@ -19,7 +20,7 @@ from services.common import markdown
 
 IN_FEED = 50
 CALENDAR = "text/calendar"
-router = APIRouter(tags=["campaigns"])
+router = Router(tags=["campaigns"])
 
 
 def _described(media_type: str) -> dict[int | str, dict[str, Any]]:

@@ -7,12 +7,13 @@ from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from api.answers.state import state_of
 from api.http.atom import fit_for_xml
 from api.http.dependencies import TheLobby
+from api.http.late_routes import Router
 from api.http.problem import problems
 from api.schemas.fields import ForeignAnswer
 from services.errors import NotFound
@@ -23,7 +24,7 @@ PROVIDER = "Central Lobby"
 _PATH = re.compile(r"/petitions/([a-z0-9-]{1,80})/?")
 _KINDS = {"json": "application/json", "xml": "text/xml"}
 _PORTS = {"http": 80, "https": 443}
-router = APIRouter(tags=["petitions"])
+router = Router(tags=["petitions"])
 
 
 class OEmbedAnswer(ForeignAnswer):

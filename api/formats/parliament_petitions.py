@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import AfterValidator
 
 from api.answers import public_answers
 from api.answers.parliament_answers import PAGE, ListPage
 from api.answers.state import state_of
 from api.http.csv_answers import AS_CSV
+from api.http.late_routes import Router
 from api.schemas.parliament_petition import (
     ParliamentConstituency,
     PetitionDocument,
@@ -19,7 +20,7 @@ from services.errors import NotFound
 from services.views.petition_lists import ListState
 
 _LISTED = f"at most {PAGE} on a page"
-router = APIRouter(tags=["parliament"])
+router = Router(tags=["parliament"])
 
 
 def _storable(number: int) -> int:

@@ -4,7 +4,6 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -137,11 +136,10 @@ def _without_body(send: Send) -> Send:
 
 
 def _template(scope: Scope) -> str:
-    """The path of the route as declared, with the prefixes of routers, which `route.path` lacks."""
+    """The path of the route as declared, with its prefix."""
     scope = scope.get("as_get", scope)
     template = scope.get("route_template")  # set where a request does not reach the router
     if isinstance(template, str):
         return template
-    context: Any = scope.get("fastapi", {}).get("effective_route_context")
-    path = getattr(context or scope.get("route"), "path", None)
+    path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "(none)"

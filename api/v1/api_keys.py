@@ -1,16 +1,17 @@
 """API keys: listing and revoking them. No call makes a key: see docs/guide/partners.md."""
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api.http.dependencies import AnyKey, CampaignsWriter, KeyPrefix, Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.api_key import KeyAnswer, MeAnswer, key_answer, me_answer
 from services.keys import api_keys, key_views
 from services.organisations import organisations, partners
 
-router = APIRouter(tags=["keys"])
+router = Router(tags=["keys"])
 log = structlog.get_logger()
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
@@ -14,6 +14,7 @@ from api.answers.signature_intake import sender_of
 from api.answers.state import state_of
 from api.http.dependencies import SignaturesWriter, Slug
 from api.http.idempotency import GivenKey, OnceOnly, once_responses
+from api.http.late_routes import Router
 from api.schemas.signature import BulkAnswer
 from api.v1.bulk_rows import LARGEST_BULK, content_of, request_of, rows_of
 from core import counters
@@ -26,7 +27,7 @@ from services.signatures import known_signers, recording
 from services.signatures.known_signers import KnownSigners
 from services.signatures.recording import Outcome, SignatureRequest
 
-router = APIRouter(tags=["signatures"])
+router = Router(tags=["signatures"])
 
 
 @router.post(

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from pydantic import TypeAdapter
 from sqlmodel import Session
 
@@ -18,12 +18,13 @@ from api.http.dependencies import (
     TheLobby,
     WriteSession,
 )
+from api.http.late_routes import Router
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.campaign_motion import LinkedMotionAnswer, RoleChange, linked_motion_answer
 from api.v1.fetching import fetch_if_unknown
 from services.campaigns import campaign_motions, campaigns
 
-router = APIRouter(tags=["campaigns"])
+router = Router(tags=["campaigns"])
 MotionId = Annotated[int, Path(gt=0, lt=2**31, description="Parliament's Id of a motion")]
 _LIST = TypeAdapter(list[LinkedMotionAnswer])
 

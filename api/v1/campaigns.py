@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
@@ -11,6 +11,7 @@ from api.answers.caching import cacheable, cacheable_list
 from api.answers.state import state_of
 from api.http.dependencies import CampaignsWriter, Now, ReadSession, Slug, TheLobby, caller_of
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.campaign import CampaignAnswer, CampaignChange, NewCampaign, campaign_answer
@@ -21,7 +22,7 @@ from services.errors import Invalid
 from services.letters import campaign_changes
 from services.views import campaign_views
 
-router = APIRouter(tags=["campaigns"])
+router = Router(tags=["campaigns"])
 CLEARED_BY_NULL = {
     "nations",
     "likeness_limit",

@@ -1,14 +1,15 @@
 """The lists of constituencies and of sitting members, each whole in one answer."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api.answers import public_answers
 from api.answers.state import state_of
+from api.http.late_routes import Router
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.member import SittingMember
 from api.schemas.postcode import SeatAnswer
 
-router = APIRouter(tags=["members"])
+router = Router(tags=["members"])
 
 
 @router.get("/constituencies", response_model=list[SeatAnswer], dependencies=[KNOWN_NAMES])

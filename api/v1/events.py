@@ -2,18 +2,19 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Anyone, CampaignsWriter, Now, ReadSession, Slug, WriteSession
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.event import EventAnswer, EventChange, NewEvent, event_answer
 from api.v1.campaigns import changes
 from services.campaigns import campaigns, events
 
-router = APIRouter(tags=["campaigns"])
+router = Router(tags=["campaigns"])
 CLEARED_BY_NULL = {"link"}
 
 

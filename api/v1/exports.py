@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from api.http.csv_answers import BOM
 from api.http.dependencies import LettersReader, SignaturesReader, Slug, TheLobby
 from api.http.downloads import download, file_responses
+from api.http.late_routes import Router
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.fields import Since, same_of
 from models import LetterState, Scope, SignatureState
@@ -18,7 +19,7 @@ from services.keys.api_keys import Caller
 from services.letters import letter_exports
 from services.signatures import signature_exports
 
-router = APIRouter(tags=["exports"])
+router = Router(tags=["exports"])
 Personal = Annotated[bool, Query(description="`false` leaves personal data out, which is faster.")]
 
 

@@ -2,11 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, TheLobby, require_metrics_token
+from api.http.late_routes import Router
 from api.http.problem import problems
 from services.assembly import Lobby
 from services.database import secret_keys
@@ -16,7 +17,7 @@ from services.mail import outbox
 from services.operations import figures, mail_server
 from services.submissions import backlog
 
-router = APIRouter(tags=["health"])
+router = Router(tags=["health"])
 _PROBLEMS = problems()
 MINUTE = timedelta(minutes=1)
 

@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from api.answers.caching import MEDIA_TYPE, cacheable_bytes
 from api.http.csv_answers import AS_CSV, BOM, cacheable_csv, wants_csv
 from api.http.dependencies import Now, ReadSession, Slug
+from api.http.late_routes import Router
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.fields import HistoryFrom, HistoryTo
 from api.schemas.history import HistoryAnswer, history_answer, history_csv
@@ -17,7 +18,7 @@ from services.tallies import histories
 from services.tallies.histories import History, Interval
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
-router = APIRouter(tags=["tallies"])
+router = Router(tags=["tallies"])
 
 
 def _history(

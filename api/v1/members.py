@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import AfterValidator
 from sqlmodel import Session
 
@@ -17,6 +17,7 @@ from api.http.dependencies import (
     WriteSession,
 )
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.member import MemberPageAnswer, member_page_answer
 from api.schemas.override import NewOverrideBody, OverrideAnswer, OverrideEnd, override_answer
@@ -26,7 +27,7 @@ from services.errors import Invalid, NotFound
 from services.parliament import member_overrides
 from services.views import member_views
 
-router = APIRouter(tags=["members"])
+router = Router(tags=["members"])
 
 
 def _storable(member_id: int) -> int:

@@ -3,10 +3,11 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from api.answers.caching import cacheable
 from api.http.dependencies import Anyone, CampaignsWriter, Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.motion import (
     FoundMotionAnswer,
@@ -19,7 +20,7 @@ from services.common import texts
 from services.parliament.official.motion_lists import ListSearch
 from services.views import motion_views
 
-router = APIRouter(tags=["motions"])
+router = Router(tags=["motions"])
 
 
 @router.get("/motions", dependencies=[KNOWN_NAMES])

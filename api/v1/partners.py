@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import (
@@ -14,6 +14,7 @@ from api.http.dependencies import (
     WriteSession,
 )
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.partner import (
@@ -29,7 +30,7 @@ from services.organisations import organisations, partners
 from services.signatures import by_partner
 from services.signatures.by_partner import MOST_DAYS
 
-router = APIRouter(tags=["partners"])
+router = Router(tags=["partners"])
 CLEARED_BY_NULL = {"website"}
 Days = Annotated[
     int, Query(ge=1, le=MOST_DAYS, description="How many days, including today (UTC).")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
@@ -19,6 +19,7 @@ from api.http.dependencies import (
     caller_of,
 )
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.fields import same_of
@@ -30,7 +31,7 @@ from services.campaigns import campaigns, petitions
 from services.keys import api_keys
 from services.views import campaign_views
 
-router = APIRouter(tags=["petitions"])
+router = Router(tags=["petitions"])
 
 
 @router.get("/petitions", response_model=list[PetitionAnswer], dependencies=[KNOWN_NAMES])

@@ -1,14 +1,15 @@
 """The constituency and the MP of a postcode."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api.answers.cached_answer import CachedAnswer
 from api.answers.state import AppState, state_of
+from api.http.late_routes import Router
 from api.schemas.postcode import PostcodeAnswer
 from models.postcode import PostcodeStatus
 from services.errors import Invalid, NotFound
 
-router = APIRouter(tags=["postcodes"])
+router = Router(tags=["postcodes"])
 
 
 @router.get("/postcodes/{postcode}", response_model=PostcodeAnswer)

@@ -1,14 +1,13 @@
 """Which emails a supporter gets, for the holder of a link from one of them."""
 
-from fastapi import APIRouter
-
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
+from api.http.late_routes import Router
 from api.schemas.preference import PreferencesAnswer, PreferencesBody
 from api.schemas.signature import TokenBody
 from services.common.tokens import Purpose
 from services.consents import preferences
 
-router = APIRouter(tags=["preferences"])
+router = Router(tags=["preferences"])
 
 
 @router.post("/preferences/read")

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import (
@@ -15,6 +15,7 @@ from api.http.dependencies import (
     WriteSession,
 )
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.reply import NewReply, ReplyAnswer, ReplyChange, reply_answer
@@ -22,7 +23,7 @@ from api.v1.campaigns import changes
 from models import ReplyKind
 from services.campaigns import campaigns, member_replies
 
-router = APIRouter(tags=["replies"])
+router = Router(tags=["replies"])
 CLEARED_BY_NULL = {"text", "link", "verified_by"}
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
@@ -20,6 +20,7 @@ from api.http.dependencies import (
     WriteSession,
 )
 from api.http.idempotency import GivenKey
+from api.http.late_routes import Router
 from api.http.paging import ChangesPage, TheChangesPage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.fields import same_of
@@ -48,7 +49,7 @@ from services.signatures.signature_lists import ListedSignature
 from services.supporters import seat_watches
 from services.traffic.idempotency import StoredAnswer
 
-router = APIRouter(tags=["signatures"])
+router = Router(tags=["signatures"])
 
 
 @router.post(

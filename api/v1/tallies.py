@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
@@ -13,6 +13,7 @@ from api.answers.state import state_of
 from api.http.csv_answers import AS_CSV, BOM, PRIVATE, cacheable_csv, wants_csv
 from api.http.dependencies import Anyone, Now, ReadSession, Slug, caller_of
 from api.http.downloads import MEDIA_TYPES, file_responses
+from api.http.late_routes import Router
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.tally import TallyAnswer, tally_answer
 from api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
@@ -27,7 +28,7 @@ from services.tallies import known_values, seat_table, tally_exports, tally_summ
 from services.tallies.seat_table import Tally, TallyFilter, TallyRow
 from services.tallies.tally_summaries import Grouping, TallySummary
 
-router = APIRouter(tags=["tallies"])
+router = Router(tags=["tallies"])
 _Text = Annotated[str | None, Query(max_length=100)]
 _Day = Annotated[
     str | None,

@@ -2,11 +2,12 @@
 
 from uuid import uuid5
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api.answers.caching import cacheable_bytes
 from api.http import atom
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.tally_event import TallyEventAnswer, event_answer, event_words
@@ -16,7 +17,7 @@ from services.tallies import tally_events
 from services.tallies.tally_events import TallyEvent
 
 IN_FEED = 50
-router = APIRouter(tags=["tallies"])
+router = Router(tags=["tallies"])
 
 
 @router.get("/campaigns/{slug}/tally/events", dependencies=[KNOWN_NAMES])

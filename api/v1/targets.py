@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.http.dependencies import Now, ReadSession, Slug, TalliesReader
+from api.http.late_routes import Router
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.target import TargetAnswer, target_answer
 from services.campaigns import campaigns
 from services.targets import targets
 
-router = APIRouter(tags=["tallies"])
+router = Router(tags=["tallies"])
 
 
 @router.get("/campaigns/{slug}/targets", dependencies=[KNOWN_NAMES])

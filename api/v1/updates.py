@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import (
@@ -16,6 +16,7 @@ from api.http.dependencies import (
     WriteSession,
 )
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.update import NewUpdate, UpdateAnswer, UpdateChange, update_answer
@@ -24,7 +25,7 @@ from models import Campaign
 from services.campaigns import campaigns, news
 from services.keys.api_keys import Caller
 
-router = APIRouter(tags=["campaigns"])
+router = Router(tags=["campaigns"])
 
 
 @router.get("/campaigns/{slug}/updates", dependencies=[KNOWN_NAMES])

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from api.http.response_headers import POLICY, content_policy
 from services.campaigns import petitions
 from services.common import texts
@@ -19,7 +20,7 @@ from web.base.rendering import page
 
 # The preview needs the script and the frame on this page too.
 _POLICY = content_policy(script_src="'self'", frame_src="'self'")
-router = APIRouter()
+router = Router()
 
 
 @router.get("/petitions/{slug}/embed")

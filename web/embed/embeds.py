@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.answers import signature_intake
@@ -16,6 +16,7 @@ from api.answers.caching import client_has, etag_of
 from api.answers.state import state_of
 from api.http.dependencies import ReadSession, Slug, TheLobby
 from api.http.errors import headers_of, status_of
+from api.http.late_routes import Router
 from api.http.response_headers import POLICY, content_policy
 from services.errors import Invalid, Limited, Unavailable
 from services.views.embeds import Embed, EmbedPlace
@@ -28,7 +29,7 @@ from web.public.petitions import SignFields
 # Cached for an hour. For a week more, browsers use the old script while they fetch the new one:
 # another site's page never waits for us, and a fixed script arrives within a visit or two.
 SCRIPT_CACHING = "public, max-age=3600, stale-while-revalidate=604800, stale-if-error=604800"
-router = APIRouter()
+router = Router()
 
 
 async def place_of(partner: str = "", source: str = "") -> EmbedPlace:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import Form, Query, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from models import AlertInterval, AlertKind
 from services.accounts import people
 from services.alerts import choices, digests, sentences
@@ -42,7 +43,7 @@ NOTICES = {
     "off": "Saved. You get no alerts.",
     "theirs": "Their alerts are off. They can turn them on again.",
 }
-router = APIRouter()
+router = Router()
 
 
 class AlertFields(BaseModel):

@@ -12,11 +12,12 @@ from typing import Annotated
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from api.http.dependencies import KeyPrefix, Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import PARTNER_SCOPES, Organiser, Scope
 from models.base import new_id
 from services.assembly import Lobby
@@ -38,7 +39,7 @@ NO_NAME = "Say where the key will be used."
 NO_SCOPE = "Tick at least one thing that the key may do."
 OLD_FORM = "This form was open for too long. Nothing is lost: press the button again."
 log = structlog.get_logger()
-router = APIRouter()
+router = Router()
 
 
 class KeyFields(BaseModel):

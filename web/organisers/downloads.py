@@ -3,12 +3,13 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
 from api.http.downloads import download
+from api.http.late_routes import Router
 from models import AccountEventKind, Petition
 from services.accounts import record
 from services.assembly import Lobby
@@ -24,7 +25,7 @@ from web.organisers.accounts import cookies, password_again
 PATH = "/organiser/supporters/download"
 SHORTEST_REASON, LONGEST_REASON = 3, 200
 NO_REASON = "Say what you need the file for."
-router = APIRouter()
+router = Router()
 
 
 class DownloadFields(BaseModel):

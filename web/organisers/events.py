@@ -6,10 +6,11 @@ from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Response
+from fastapi import Form, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import CampaignEvent, EventKind
 from models.base import new_id
 from services.campaigns import campaigns, entry_texts, events
@@ -25,7 +26,7 @@ from web.organisers.builder.step_forms import OwnFields
 from web.organisers.entry_forms import DATES, PREVIEW, DeleteFields, EntryKind
 
 NEW, ONE = f"{DATES}/new", DATES + "/{event_id}"
-router = APIRouter()
+router = Router()
 
 
 class EventFields(OwnFields):

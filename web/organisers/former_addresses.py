@@ -1,9 +1,10 @@
 """Leads from former addresses of the desk's pages, in bookmarks and mails, to those of today."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from api.http.dependencies import ReadSession, Slug
+from api.http.late_routes import Router
 from services.campaigns import campaigns
 from web.base.desk import EditorDesk
 from web.organisers.letter_queue import QUEUE
@@ -15,7 +16,7 @@ _TODAY = {
     "post/resume": f"{QUEUE}/resume",
     "answers": f"{QUEUE}/answers",
 }
-router = APIRouter()
+router = Router()
 
 
 @router.get(f"{_CAMPAIGN}/post")

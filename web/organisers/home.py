@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import Form, Query, Response
 from pydantic import BaseModel
 
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from services.accounts import postponements
 from services.campaigns import campaigns
 from services.errors import Invalid
@@ -20,7 +21,7 @@ from web.organisers.builder.point_words import WORDS
 
 NOTICES = {"later": "Put off until tomorrow."}
 Done = Annotated[str, Query(max_length=20)]
-router = APIRouter()
+router = Router()
 
 
 class TaskFields(BaseModel):

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import Form, Query, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
+from api.http.late_routes import Router
 from api.http.paging import Page
 from models import Campaign
 from services.assembly import Lobby
@@ -54,7 +55,7 @@ ALWAYS_SHOWN = (
     LetterGroup.BOUNCED,
     LetterGroup.UNCERTAIN,
 )
-router = APIRouter()
+router = Router()
 
 
 class SettingFields(BaseModel):

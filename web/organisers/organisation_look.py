@@ -3,12 +3,13 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from models import Organisation
 from services.assembly import Lobby
 from services.building import identities
@@ -36,7 +37,7 @@ NOTICES = {
     "removed": "The logo is removed.",
     "published": "Your privacy notice is published.",
 }
-router = APIRouter()
+router = Router()
 
 
 class IdentityFields(BaseModel):

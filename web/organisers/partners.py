@@ -3,11 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import Form, Query, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Partner, SignatureState
 from services.assembly import Lobby
 from services.campaigns import petitions
@@ -36,7 +37,7 @@ LABELS = {
     "is_public": "Show to the public",
 }
 Done = Annotated[str, Query(max_length=20)]
-router = APIRouter()
+router = Router()
 
 
 class PartnerFields(BaseModel):

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.csv_answers import cacheable_csv
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from models import AccountEventKind
 from services.accounts import record
 from services.assembly import Lobby
@@ -30,7 +31,7 @@ CONTACTS = {
     Contact.UNREACHABLE: "can’t be reached",
 }
 FOUND, NOT_FOUND = "Found", "Nobody found"
-router = APIRouter()
+router = Router()
 
 
 class SearchFields(BaseModel):

@@ -2,14 +2,15 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from api.http.dependencies import Now, WriteSession
+from api.http.late_routes import Router
 from services.webhooks import deliveries, endpoints
 from web.base.desk import OwnerDesk
 from web.organisers.webhooks import PATH, redirect_back
 
-router = APIRouter()
+router = Router()
 
 
 @router.post(f"{PATH}/{{webhook_id}}/test")

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import Form, Query, Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
+from api.http.late_routes import Router
 from api.http.paging import Page
 from models import DeliveryState, Organiser
 from models.base import new_id
@@ -45,7 +46,7 @@ NOTICES = {
     "deleted": "The webhook and its log are deleted.",
 }
 Fields = Annotated[WebhookFields, Form()]
-router = APIRouter()
+router = Router()
 log = structlog.get_logger()
 
 

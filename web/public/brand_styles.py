@@ -2,14 +2,15 @@
 
 from dataclasses import fields
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
+from api.http.late_routes import Router
 from services.errors import Invalid, NotFound
 from services.organisations import brand_colours
 from services.organisations.brand_colours import Palette
 from web.base.static_files import FOR_EVER
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/brand/{colour}.css")

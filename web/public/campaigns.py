@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.answers.cached_answer import CachedAnswer
 from api.answers.state import state_of
 from api.http.dependencies import Slug
+from api.http.late_routes import Router
 from models import CampaignStatus
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -23,7 +24,7 @@ from web.public import sign_pages
 from web.public.sign_pages import SignPlace, TheSignPlace
 
 PAGE_SIZE = 30
-router = APIRouter()
+router = Router()
 
 
 @dataclass(frozen=True, slots=True)

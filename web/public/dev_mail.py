@@ -8,11 +8,12 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from sqlmodel import Session
 
 from api.http.dependencies import ReadSession, TheLobby
+from api.http.late_routes import Router
 from api.http.response_headers import POLICY
 from services.assembly import Lobby
 from services.errors import NotFound
@@ -26,7 +27,7 @@ HTML_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; sandbox"
 )
-router = APIRouter()
+router = Router()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Form, Response
+from fastapi import Form, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from models import Letter, LetterOutcome, Member, ReplyKind
 from services.campaigns import campaigns
 from services.common import texts, times
@@ -23,7 +24,7 @@ from web.base import forms, words
 from web.base.rendering import page, see_other
 
 Choice = TypeVar("Choice", bound=StrEnum)
-router = APIRouter()
+router = Router()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, Keyring, Letter, LetterAct, LetterState
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -29,7 +30,7 @@ from services.submissions import ending
 from web.base.rendering import page, see_other
 from web.base.sharing import ShareLinks
 
-router = APIRouter()
+router = Router()
 _CANCELLABLE = (LetterState.PENDING, LetterState.QUEUED, LetterState.HELD)
 
 

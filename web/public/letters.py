@@ -8,13 +8,14 @@ browsers may keep the page for 'Back'.
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from sqlmodel import Session
 
 from api.answers import letter_proofs
 from api.answers.signature_intake import sender_of
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.errors import status_of
+from api.http.late_routes import Router
 from models import Campaign, CampaignStatus, LetterState, MotionStatus
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -36,7 +37,7 @@ from web.base.rendering import page, see_other
 from web.public import dev_mail, letter_forms
 from web.public.letter_forms import PartFields
 
-router = APIRouter()
+router = Router()
 
 
 class LetterFields(PartFields):

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Response
+from fastapi import Form, Response
 from pydantic import BaseModel
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from services.campaigns import campaigns
 from services.letters import opened
 from services.organisations import faces
@@ -14,7 +15,7 @@ from web.base import forms
 from web.base.rendering import page, see_other
 from web.public import letter_forms
 
-router = APIRouter()
+router = Router()
 
 
 class OpenedFields(BaseModel):

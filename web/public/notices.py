@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from api.http.dependencies import ReadSession, Slug
+from api.http.late_routes import Router
 from models import InstallationTextName
 from services.campaigns import campaigns
 from services.organisations import faces, installation_texts, notices, organisations
@@ -12,7 +13,7 @@ from web.base.rendering import page
 
 LARGEST_VERSION = 2**31 - 1
 Version = Annotated[int | None, Query(ge=1, le=LARGEST_VERSION)]
-router = APIRouter()
+router = Router()
 
 
 @router.get("/privacy/{organisation}")

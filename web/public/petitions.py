@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -14,6 +14,7 @@ from api.answers.cached_answer import CachedAnswer
 from api.answers.state import state_of
 from api.http.dependencies import ReadSession, Slug
 from api.http.errors import REFUSED, headers_of, status_of
+from api.http.late_routes import Router
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common import texts
@@ -35,7 +36,7 @@ _PROOF_MESSAGE = (
 )
 YES, NO = "yes", "no"
 """The answers to a question about consent. There is no default: it has to be answered."""
-router = APIRouter()
+router = Router()
 
 
 class SignFields(BaseModel):

@@ -2,16 +2,17 @@
 
 import re
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api.answers import caching
 from api.http.dependencies import ReadSession
+from api.http.late_routes import Router
 from services.errors import NotFound
 from services.pictures import pictures
 from web.base.static_files import FOR_EVER
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-router = APIRouter()
+router = Router()
 
 
 @router.get("/pictures/{digest}")

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Response
+from fastapi import Form, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from services.common.tokens import Purpose
 from services.consents import preferences
 from services.consents.preferences import Preferences
@@ -16,7 +17,7 @@ from web.base import forms
 from web.base.rendering import page, see_other
 
 ONE_CLICK = "One-Click"
-router = APIRouter()
+router = Router()
 
 
 class PreferenceFields(BaseModel):

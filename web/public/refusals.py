@@ -3,10 +3,11 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Response
+from fastapi import Form, Response
 from sqlmodel import Session
 
 from api.http.dependencies import ReadSession, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, Petition
 from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
@@ -14,7 +15,7 @@ from services.organisations import faces, organisations
 from services.submissions import ending
 from web.base.rendering import page, see_other
 
-router = APIRouter()
+router = Router()
 
 
 @router.post("/disown/{token}/undo")

@@ -13,12 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from services.assembly import Lobby
 from services.common import texts
 from services.errors import Gone, Invalid
@@ -33,7 +34,7 @@ from web.public.letter_forms import PartFields
 from web.public.letter_signers import LetterSigner
 
 LONGEST_PAGE = 32
-router = APIRouter()
+router = Router()
 
 
 class DraftFields(PartFields):

@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.answers.signature_intake import sender_of
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from models import LetterState
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -29,7 +30,7 @@ from web.base.rendering import page, see_other
 from web.public import letter_forms, letter_signers
 from web.public.letter_signers import LetterSigner
 
-router = APIRouter()
+router = Router()
 CHANGED_ELSEWHERE = (
     "Your letter has changed since you opened this page. Read it again, then send it."
 )

@@ -3,9 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api.http.dependencies import TheLobby
+from api.http.late_routes import Router
 from models import ContactPlace, MemberContact, QuickAnswerKind
 from models.base import new_id
 from services.campaigns.team_records import TeamEntry
@@ -28,7 +29,7 @@ from web.base.sharing import ShareLinks
 
 _NOW = datetime(2026, 11, 30, 9, 20, tzinfo=UTC)
 _EXAMPLE, _ICON = "#005eb8", "/static/icon.svg"
-router = APIRouter()
+router = Router()
 _STANDS = (
     (Standing.SIGNED, Eligibility.CAN_SIGN),
     (Standing.NOT_SIGNED, Eligibility.CAN_SIGN),

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign
 from services.assembly import Lobby
 from services.campaigns import campaigns, news
@@ -19,7 +20,7 @@ from web.base.sharing import ShareLinks
 
 PAGE_SIZE = 30
 PageNumber = Annotated[int, Query(ge=1, le=1000)]
-router = APIRouter()
+router = Router()
 
 
 @router.get("/campaigns/{slug}/updates/{update}")

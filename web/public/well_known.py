@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, time
 
-from fastapi import APIRouter
 from fastapi.responses import FileResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from api.http.dependencies import Now, TheLobby
+from api.http.late_routes import Router
 from web.base.static_files import STATIC
 
 SECURITY = "/.well-known/security.txt"
@@ -30,7 +30,7 @@ CLOSED = (
     "/withdraw/",
 )
 _ROBOTS = "".join(("User-agent: *\n", *(f"Disallow: {path}\n" for path in CLOSED)))
-router = APIRouter()
+router = Router()
 
 
 @router.get("/robots.txt")

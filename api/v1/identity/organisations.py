@@ -1,10 +1,11 @@
 """The key's own organisation: who it is, and its privacy notice."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlmodel import Session
 
 from api.http.dependencies import CampaignsWriter, Now, ReadSession, TheLobby, WriteSession
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.schemas.organisation import (
     NewNotice,
     NoticeAnswer,
@@ -18,7 +19,7 @@ from services.assembly import Lobby
 from services.organisations import identity, notices, organisations
 from services.pictures import pictures
 
-router = APIRouter(tags=["organisation"])
+router = Router(tags=["organisation"])
 
 
 @router.get("/organisation")

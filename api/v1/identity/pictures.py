@@ -7,11 +7,12 @@ transaction that keeps it begins.
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from api.answers.state import state_of
 from api.http.dependencies import CampaignsWriter, Now, Slug, WriteSession
+from api.http.late_routes import Router
 from api.schemas.fields import rule
 from api.schemas.organisation import PictureAnswer, picture_answer
 from services.assembly import Lobby
@@ -21,7 +22,7 @@ from services.organisations import organisations
 from services.pictures import cutting, pictures
 from services.pictures.cutting import CutFile
 
-router = APIRouter(tags=["organisation"])
+router = Router(tags=["organisation"])
 Alt = Annotated[
     str,
     Query(description="What the picture shows, in a sentence, for people who don't see it"),

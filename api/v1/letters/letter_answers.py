@@ -1,9 +1,10 @@
 """Which MPs replied to letters: reported by the writers, and counted for organisers."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api.http.csv_answers import AS_CSV, BOM, cacheable_csv, wants_csv
 from api.http.dependencies import LettersReader, Now, ReadSession, Slug, TheLobby, WriteSession
+from api.http.late_routes import Router
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.letters.letter_answer import (
     AnswersAnswer,
@@ -20,7 +21,7 @@ from services.letters import answers
 from services.letters.answers import MemberAnswers
 from services.parliament import constituencies, members
 
-router = APIRouter(tags=["letters"])
+router = Router(tags=["letters"])
 
 
 @router.post("/letters/answer")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import (
@@ -20,6 +20,7 @@ from api.http.dependencies import (
     WriteSession,
 )
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.fields import same_of
@@ -37,7 +38,7 @@ from services.campaigns import campaigns
 from services.letters import letter_queue
 from services.mail import dead_addresses, relays
 
-router = APIRouter(tags=["letters"])
+router = Router(tags=["letters"])
 
 
 def _former(name: str, path: str) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """A campaign's letter variants: reading, replacing and previewing them."""
 
-from fastapi import APIRouter
-
 from api.http.dependencies import CampaignsWriter, Now, ReadSession, Slug, WriteSession
+from api.http.late_routes import Router
 from api.schemas.letters.letter_variant import (
     PreviewRequest,
     PreviewsAnswer,
@@ -16,7 +15,7 @@ from services.campaigns import campaigns
 from services.letters.drafting import facts, previews
 from services.letters.kinds import variants
 
-router = APIRouter(tags=["letters"])
+router = Router(tags=["letters"])
 
 
 @router.get("/campaigns/{slug}/letters/variants")

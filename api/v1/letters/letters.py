@@ -1,12 +1,13 @@
 """Letters to MPs: drafting, checking, submitting, confirming and cancelling."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.answers import letter_proofs
 from api.answers.signature_intake import sender_of
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.schemas.letters.letter import (
     CheckAnswer,
     CheckRequest,
@@ -31,7 +32,7 @@ from services.letters.drafting import drafts, editor_checks, situations
 from services.letters.drafting.rules import Writer
 from services.parliament import constituencies, members
 
-router = APIRouter(tags=["letters"])
+router = Router(tags=["letters"])
 
 
 @router.post("/campaigns/{slug}/letters/draft")

@@ -3,16 +3,17 @@
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, TheLobby, WebhooksWriter, WriteSession
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.schemas.webhook import HookAnswer, NewHookBody, Subscribable, hook_answer
 from models import Scope
 from services.webhooks import endpoints, payloads
 
-router = APIRouter(tags=["webhooks"])
+router = Router(tags=["webhooks"])
 
 
 @router.post(

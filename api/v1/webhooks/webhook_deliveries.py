@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, WebhooksWriter
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.http.paging import ThePage
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.fields import same_of
@@ -14,7 +15,7 @@ from api.schemas.webhook import DeliveryAnswer, delivery_answer, delivery_answer
 from models import DeliveryState
 from services.webhooks import deliveries, endpoints
 
-router = APIRouter(tags=["webhooks"])
+router = Router(tags=["webhooks"])
 
 
 @router.post(

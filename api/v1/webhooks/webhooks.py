@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby, WebhooksWriter, WriteSession
 from api.http.idempotency import Once, once_responses
+from api.http.late_routes import Router
 from api.http.query_names import KNOWN_NAMES
 from api.schemas.webhook import (
     NewWebhookBody,
@@ -19,7 +20,7 @@ from api.schemas.webhook import (
 from api.v1.campaigns import changes
 from services.webhooks import endpoints
 
-router = APIRouter(tags=["webhooks"])
+router = Router(tags=["webhooks"])
 CLEARED_BY_NULL = {"campaign", "petition"}
 
 

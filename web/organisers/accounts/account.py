@@ -4,10 +4,11 @@ from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel
 
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from models import AccountEventKind
 from services.accounts import changes, record, recovery_codes, second_steps, sessions
 from services.errors import Invalid, Limited
@@ -24,7 +25,7 @@ DONE = {
     "ended": "That device is signed out.",
     "others": "All your other devices are signed out.",
 }
-router = APIRouter()
+router = Router()
 
 
 class PasswordFields(BaseModel):

@@ -3,13 +3,14 @@
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from api.answers.state import state_of
 from api.http.dependencies import TheLobby
 from api.http.errors import headers_of, status_of
+from api.http.late_routes import Router
 from services.accounts import known_devices, signing_in
 from services.accounts.sessions import SignedIn
 from services.accounts.signing_in import Entry
@@ -20,7 +21,7 @@ from web.base.rendering import see_other
 from web.organisers.accounts import cookies
 from web.organisers.accounts.code_pages import code_page, half_of
 
-router = APIRouter()
+router = Router()
 
 
 class CodeFields(BaseModel):

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel
 from starlette.background import BackgroundTask
 
 from api.answers.state import state_of
 from api.http.dependencies import ReadSession, TheLobby
+from api.http.late_routes import Router
 from services.accounts import account_mails, changes, resets
 from services.assembly import Lobby
 from services.common import texts
@@ -17,7 +18,7 @@ from web.base import form_tokens, forms
 from web.base.rendering import page
 from web.organisers.accounts import cookies
 
-router = APIRouter()
+router = Router()
 NO_EMAIL = "Enter the email address that you sign in with."
 
 

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from services.accounts import invitations
 from services.accounts.invitations import OpenInvitation
 from services.assembly import Lobby
@@ -24,7 +25,7 @@ from web.base.rendering import page
 from web.organisers.accounts import ways_in
 from web.organisers.accounts.people import ROLES
 
-router = APIRouter()
+router = Router()
 
 
 class PasswordFields(BaseModel):

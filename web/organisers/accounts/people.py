@@ -5,11 +5,12 @@ from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import Form, Query, Request, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from models import Organiser, Role
 from services.accounts import invitations, people
 from services.assembly import Lobby
@@ -38,7 +39,7 @@ NOTICES = {
 LAST_OWNER = "This is your only owner. Make somebody else an owner first."
 YOURSELF = "You can’t remove yourself. Ask another owner to do it."
 Done = Annotated[str, Query(max_length=20)]
-router = APIRouter()
+router = Router()
 
 
 class InvitationFields(BaseModel):

@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from api.http.dependencies import ReadSession
+from api.http.late_routes import Router
 from services.accounts import record
 from web.base.desk import OwnerDesk
 
 PER_PAGE = 50
-router = APIRouter()
+router = Router()
 
 
 @router.get("/organiser/people/record")

@@ -3,11 +3,12 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from markupsafe import Markup
 from pydantic import BaseModel
 
 from api.http.dependencies import ReadSession, TheLobby
+from api.http.late_routes import Router
 from services.accounts import changes, second_steps
 from services.assembly import Lobby
 from services.errors import Invalid, Limited
@@ -18,7 +19,7 @@ from web.organisers.accounts import cookies, password_again
 from web.organisers.accounts.account import HOME
 
 SERVICE = "Central Lobby"
-router = APIRouter()
+router = Router()
 
 
 class SetUpFields(BaseModel):

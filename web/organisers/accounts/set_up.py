@@ -6,12 +6,13 @@
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.answers.state import state_of
 from api.http.dependencies import ReadSession, TheLobby
+from api.http.late_routes import Router
 from services.accounts import first_owner
 from services.assembly import Lobby
 from services.common.tokens import Purpose
@@ -28,7 +29,7 @@ MISSING = {
     "email": "Enter your email address.",
     "password": "Choose a password.",
 }
-router = APIRouter()
+router = Router()
 
 
 class SetUpFields(BaseModel):

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from api.answers.state import state_of
 from api.http.dependencies import TheLobby
 from api.http.errors import headers_of, status_of
+from api.http.late_routes import Router
 from models import AccountEventKind
 from services.accounts import known_devices, record, sessions, signing_in
 from services.accounts.signing_in import Entry
@@ -26,7 +27,7 @@ from web.base.rendering import page, see_other
 from web.organisers.accounts import cookies
 from web.organisers.accounts.code_pages import code_page
 
-router = APIRouter()
+router = Router()
 
 
 class SignInFields(BaseModel):

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Response
+from fastapi import Form, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, CampaignStatus
 from models.base import new_id
 from services.building import drafts
@@ -26,7 +27,7 @@ NEW = "/organiser/campaigns/new"
 PATH = "/organiser/campaigns/{slug}/edit/campaign"
 NATIONS = ("England", "Scotland", "Wales", "Northern Ireland")
 MISSING_TITLE = "Enter a title."
-router = APIRouter()
+router = Router()
 
 
 class NewCampaignFields(BaseModel):

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import Form, Query, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, LetterAct
 from services.campaigns import campaigns
 from services.errors import Conflict, FieldError, Invalid, NotFound
@@ -40,7 +41,7 @@ _GONE = (
     "A colleague has removed this letter. Your text is still here: press Save to add it again, "
     "at the top of the list."
 )
-router = APIRouter()
+router = Router()
 Text = Annotated[str, Query()]
 
 

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import Form, Query, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, CampaignStatus
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -40,7 +41,7 @@ _INCOMPLETE_WITHOUT_MOTION = (
     "While the campaign is open, every MP must get a letter. Keep as the last one “Ask them to "
     "write to the minister” for everybody."
 )
-router = APIRouter()
+router = Router()
 Text = Annotated[str, Query()]
 
 

@@ -4,12 +4,13 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -26,7 +27,7 @@ from web.organisers.builder.uploads import Upload
 
 PATH = "/organiser/campaigns/{slug}/edit/look"
 Text = Annotated[str, Form()]
-router = APIRouter()
+router = Router()
 
 
 class LookFields(BaseModel):

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import Form, Query, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, CampaignStatus
 from services.assembly import Lobby
 from services.campaigns import campaign_motions, campaign_texts, campaigns
@@ -33,7 +34,7 @@ TEMPLATE = "organisers/builder/motion.html"
 ON_A_PAGE = 7
 LONGEST_MOTION_ID = 10
 Text = Annotated[str, Query()]
-router = APIRouter()
+router = Router()
 
 
 class MotionFields(BaseModel):

@@ -3,11 +3,12 @@
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Response
+from fastapi import Form, Response
 from pydantic import BaseModel, BeforeValidator
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, CampaignStatus, Petition, PetitionState, Role
 from services.assembly import Lobby
 from services.building import stages
@@ -30,7 +31,7 @@ ENDINGS = {
     "lost": "We didn’t win",
     "closed": "It’s over, without a result",
 }
-router = APIRouter()
+router = Router()
 
 
 class Stage(StrEnum):

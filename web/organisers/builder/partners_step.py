@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from api.http.dependencies import Now, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Partner
 from services.campaigns import campaigns, petitions
 from services.organisations import partners
@@ -16,7 +17,7 @@ from web.organisers.builder.frame import Step
 
 PATH = "/organiser/campaigns/{slug}/edit/partners"
 TEMPLATE = "organisers/builder/partners.html"
-router = APIRouter()
+router = Router()
 
 
 @dataclass(frozen=True, slots=True)

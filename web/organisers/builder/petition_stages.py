@@ -3,10 +3,11 @@
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BeforeValidator
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, CampaignStatus, Petition, PetitionState, Role
 from services.building import drafts, stages
 from services.campaigns import campaigns
@@ -19,7 +20,7 @@ from web.organisers.builder.frame import Step
 from web.organisers.builder.petition_step import ONE, own, own_locked
 
 PATH = ONE + "/{stage}"
-router = APIRouter()
+router = Router()
 
 
 class Stage(StrEnum):

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import Form, Query, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, Petition
 from models.base import new_id
 from services.building import drafts
@@ -22,7 +23,7 @@ from web.organisers.builder.step_forms import OwnFields
 PATH = "/organiser/campaigns/{slug}/edit/petition"
 ONE = PATH + "/{petition_slug}"
 Another = Annotated[str, Query(max_length=10)]
-router = APIRouter()
+router = Router()
 
 
 class PetitionFields(OwnFields):

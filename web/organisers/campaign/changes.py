@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from api.http.dependencies import Now, ReadSession, Slug
+from api.http.late_routes import Router
 from services.common import times
 from services.views.desk import campaign_changes
 from services.views.desk.changes import Change
@@ -19,7 +20,7 @@ PAGE_SIZE = 50
 MOST_PAGES = 1000
 Since = Annotated[str, Query(max_length=40)]
 PageNumber = Annotated[str, Query(alias="page", max_length=20)]
-router = APIRouter()
+router = Router()
 
 
 @dataclass(frozen=True, slots=True)

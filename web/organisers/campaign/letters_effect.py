@@ -4,11 +4,12 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from sqlmodel import Session
 
 from api.http.csv_answers import cacheable_csv
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign
 from services.assembly import Lobby
 from services.common import times
@@ -42,7 +43,7 @@ MP_COLUMNS = (
     "Days from first letter",
 )
 Typed = Annotated[str, Query(max_length=100)]
-router = APIRouter()
+router = Router()
 
 
 @router.get(PATH)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api.http.csv_answers import cacheable_csv
 from api.http.dependencies import Now, ReadSession, Slug
+from api.http.late_routes import Router
 from services.files.export_lines import FileFormat
 from services.tallies import seat_table, tally_exports, tally_summaries
 from services.tallies.seat_table import TallyRow
@@ -20,7 +21,7 @@ from web.organisers.campaign import own
 
 PATH = "/organiser/campaigns/{slug}/map"
 STRONGEST = 15
-router = APIRouter()
+router = Router()
 
 
 @router.get(PATH)

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import Form, Query, Request, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.csv_answers import cacheable_csv
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, CampaignStatus
 from services.building import readiness
 from services.campaigns import campaigns
@@ -29,7 +30,7 @@ MOST_MEMBERS = 650
 NOTICES = {"goal": "The goal is saved.", "no-goal": "The goal is removed."}
 Days = Annotated[str, Query(max_length=20)]
 Done = Annotated[str, Query(max_length=20)]
-router = APIRouter()
+router = Router()
 
 
 class GoalFields(BaseModel):

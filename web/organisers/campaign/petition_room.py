@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from api.http.csv_answers import cacheable_csv
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from services.campaigns import goals
 from services.signatures import pending_views
 from services.tallies.histories import DailyHistory
@@ -22,7 +23,7 @@ from web.organisers.campaign.overview_charts import SPANS
 PATH = "/organiser/campaigns/{slug}/petition"
 OTHERS = "Others"
 Days = Annotated[str, Query(max_length=20)]
-router = APIRouter()
+router = Router()
 
 
 @router.get(PATH)

@@ -3,11 +3,12 @@
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.answers.caching import client_has, etag_of
 from api.http.dependencies import Now, ReadSession, Slug
+from api.http.late_routes import Router
 from services.errors import Invalid
 from services.tallies import seat_table
 from services.views.desk import by_party, campaign_changes, figures
@@ -15,7 +16,7 @@ from web.base.desk import ViewerDesk
 from web.organisers.campaign import own
 from web.organisers.campaign.changes import moment_of
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/organiser/campaigns/{slug}/pulse")

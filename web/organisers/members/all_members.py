@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api.http.csv_answers import cacheable_csv
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from services.files.export_lines import FileFormat
 from services.tallies import tally_exports
 from services.views.desk.members import all_members
@@ -30,7 +31,7 @@ COLUMNS = (
     ("heard", "Last heard", False),
 )
 """The order by a column, its head, and whether it has numbers."""
-router = APIRouter()
+router = Router()
 
 
 @router.get(mps_query.PAGE_PATH)

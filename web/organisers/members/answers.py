@@ -3,9 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Response
+from fastapi import Form, Response
 
 from api.http.dependencies import Now, Slug, TheLobby
+from api.http.late_routes import Router
 from models import QuickAnswerKind
 from services.campaigns import quick_answers
 from services.errors import Invalid
@@ -13,7 +14,7 @@ from web.base.desk import EditorDesk
 from web.organisers.members import ask_query, team_forms
 from web.organisers.members.team_forms import BackFields
 
-router = APIRouter()
+router = Router()
 
 
 class AnswerFields(BackFields):

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug
+from api.http.late_routes import Router
 from models import Campaign, Member, QuickAnswerKind
 from services.campaigns import member_notes
 from services.campaigns.team_records import TeamEntry
@@ -64,7 +65,7 @@ NOTHING_TO_ASK = {
         "Link the new motion",
     ),
 }
-router = APIRouter()
+router = Router()
 
 
 @dataclass(frozen=True, slots=True)

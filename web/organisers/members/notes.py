@@ -3,9 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Response
+from fastapi import Form, Response
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from services.campaigns import member_notes, quick_answers
 from services.errors import Invalid
 from services.parliament import members
@@ -16,7 +17,7 @@ from web.organisers.members import ask_query, asking, team_forms
 from web.organisers.members.asking import FailedNote
 from web.organisers.members.team_forms import BackFields
 
-router = APIRouter()
+router = Router()
 
 
 class NoteFields(BackFields):

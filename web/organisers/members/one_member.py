@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlmodel import Session
 
 from api.http.csv_answers import cacheable_csv
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign
 from services.assembly import Lobby
 from services.campaigns import member_notes
@@ -32,7 +33,7 @@ CAMPAIGN_PATH = "/organiser/campaigns/{slug}"
 MEMBER_PATH = f"{PAGE_PATH}/{{member_id}}"
 SEAT_PATH = f"{CAMPAIGN_PATH}/seats/{{gss}}"
 NOTICES = {"stated": "Saved. The public page shows it.", "ended": "Removed."}
-router = APIRouter()
+router = Router()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug
 from api.http.downloads import MEDIA_TYPES, attachment_headers
+from api.http.late_routes import Router
 from models import ContactPlace, MemberContact
 from services.errors import Conflict
 from services.files.csv_writing import csv_text
@@ -43,7 +44,7 @@ COLUMNS = (
     "constituency_telephone",
     "constituency_email",
 )
-router = APIRouter()
+router = Router()
 
 
 class Order(StrEnum):

@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import BaseModel
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import OverrideKind
 from services.campaigns import campaigns
 from services.common import texts, urls
@@ -21,7 +22,7 @@ from web.organisers.members import one_member
 
 LONGEST_REASON = 500
 STATEMENTS = f"{one_member.MEMBER_PATH}/statements"
-router = APIRouter()
+router = Router()
 
 
 class StatementFields(BaseModel):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
@@ -16,6 +16,7 @@ from api.answers.cached_answer import CachedAnswer
 from api.answers.state import state_of
 from api.http.csv_answers import cacheable_csv
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -36,7 +37,7 @@ from web.public.members.statements import statements_of
 
 Options = list[tuple[str, str]]
 PAGE_SIZE = 50
-router = APIRouter()
+router = Router()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Response
+from fastapi import Form, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from services.errors import Invalid
 from services.organisations import faces
 from services.views import member_campaigns
@@ -14,7 +15,7 @@ from web.base.rendering import page, see_other
 from web.public.members import postcodes
 
 PATH = "/my-mp"
-router = APIRouter()
+router = Router()
 
 
 @router.get(PATH)

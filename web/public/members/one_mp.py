@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
 from api.answers.cached_answer import CachedAnswer
 from api.answers.state import state_of
 from api.http.dependencies import Slug
+from api.http.late_routes import Router
 from models import Campaign
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -28,7 +29,7 @@ from web.public.members.statements import statements_of
 from web.public.sign_pages import SignPlace, TheSignPlace
 
 LONGEST_ID = 10
-router = APIRouter()
+router = Router()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """The link that confirms a signature, and the button for news of a vacant seat."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.answers import confirmations
 from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from services.assembly import Lobby
 from services.common.tokens import Purpose
 from services.errors import Gone
@@ -15,7 +16,7 @@ from web.base import signer_cookies
 from web.base.rendering import page, see_other
 from web.public.signatures import linked
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/confirm/{token}")

@@ -2,10 +2,11 @@
 
 from enum import StrEnum
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.late_routes import Router
 from services.common.tokens import Purpose
 from services.signatures import signature_states
 from services.submissions import ending
@@ -13,7 +14,7 @@ from web.base.rendering import page
 from web.public.signatures import linked
 from web.public.signatures.linked import SignatureView
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/withdraw/{token}")

@@ -6,12 +6,13 @@ whether or not somebody has signed (`services.submissions.sent_tokens`).
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers.state import AppState, state_of
 from api.http.dependencies import Now, Slug, TheLobby
+from api.http.late_routes import Router
 from models import Campaign, Petition, RequestKind
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
@@ -25,7 +26,7 @@ from web.base.rendering import page, see_other
 from web.base.sharing import ShareLinks
 from web.public import dev_mail
 
-router = APIRouter()
+router = Router()
 Token = Annotated[str, Form(alias="sent")]
 
 

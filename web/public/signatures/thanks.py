@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlmodel import Session
 
 from api.answers.state import state_of
 from api.http.dependencies import TheLobby
+from api.http.late_routes import Router
 from models import CampaignStatus, MotionStatus, Signature, SignatureState
 from models.constituency import OVERSEAS
 from services.assembly import Lobby
@@ -42,7 +43,7 @@ _TITLES = frozenset(
     )
 )
 _ENDED = ("campaign_closed", "motion_ended")
-router = APIRouter()
+router = Router()
 
 
 @dataclass(frozen=True, slots=True)
