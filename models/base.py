@@ -25,6 +25,8 @@ NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 SQLModel.metadata.naming_convention = NAMING_CONVENTION
+# Tables validate nothing: a validator of each would take time and memory at every start.
+SQLModel.model_config["defer_build"] = True
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
