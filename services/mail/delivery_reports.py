@@ -13,8 +13,6 @@ from email.utils import parseaddr
 from enum import StrEnum
 from uuid import UUID
 
-from flufl.bounce import all_failures
-
 from services.mail import smtp_answers
 from services.mail.bounce_addresses import BounceAddress
 
@@ -85,6 +83,9 @@ def _report(message: Message, *, is_ours: bool) -> DeliveryReport:
 
 def _by_flufl(message: Message) -> tuple[Collection[bytes], Collection[bytes]]:
     """Returns deferred and failed addresses. A detector of flufl.bounce raises without a From."""
+    # Imported here: few processes read a bounce, and fewer one in a format of its own.
+    from flufl.bounce import all_failures  # noqa: PLC0415 - see above
+
     try:
         return all_failures(message)
     except Exception:

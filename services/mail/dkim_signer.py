@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import dkim  # type: ignore[import-untyped]  # dkimpy has no types
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -22,9 +21,6 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
     load_pem_private_key,
-)
-from dkim.canonicalization import (  # type: ignore[import-untyped]  # dkimpy has no types
-    CanonicalizationPolicy,
 )
 
 from services.errors import Invalid
@@ -89,6 +85,12 @@ class DkimSigner:
 
         `From` is signed once more than it occurs, so that adding another breaks the signature.
         """
+        # Imported here: it takes a DNS library with it, and most processes sign nothing.
+        import dkim  # type: ignore[import-untyped]  # noqa: PLC0415 - see above; it has no types
+        from dkim.canonicalization import (  # type: ignore[import-untyped]  # noqa: PLC0415
+            CanonicalizationPolicy,
+        )
+
         # For either kind of key: with this algorithm dkimpy calls `_DkimpyKey.sign`.
         message = dkim.DKIM(content, signature_algorithm=b"ed25519-sha256")
         message.hasher = hashlib.sha256

@@ -4,8 +4,8 @@ import os
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from dns.resolver import Resolver
 from sqlmodel import Session
 
 from services.assembly import Lobby
@@ -17,7 +17,6 @@ from services.mail import dead_addresses, mail_builder, relays
 from services.operations import (
     faces,
     file_modes,
-    mail_domain,
     mail_server,
     recounts,
     secret_rotation,
@@ -31,6 +30,9 @@ from services.submissions import backlog
 from services.submissions.backlog import MOST_COUNTED
 from services.webhooks import deliveries, sender, stops
 
+if TYPE_CHECKING:
+    from dns.resolver import Resolver
+
 # In older versions, two connections that reset the WAL at the same time can corrupt it.
 SAFE_SQLITE = (3, 51, 3)
 MAILDIR = ("new", "cur")
@@ -41,7 +43,7 @@ SECURITY_CONTACT_NOTICE = timedelta(days=30)
 def run(
     lobby: Lobby,
     *,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
     recounting: Callable[[str], None] | None = None,
 ) -> list[Finding]:
     """Runs all checks and returns what they find.
@@ -127,8 +129,11 @@ def _security_contact(lobby: Lobby) -> list[Finding]:
     return [Finding(text, is_trouble=False, code="security_contact_expires")]
 
 
-def _domain(lobby: Lobby, resolver: Resolver | None) -> list[Finding]:
+def _domain(lobby: Lobby, resolver: "Resolver | None") -> list[Finding]:
     settings = lobby.settings
+    # Imported here: it needs a DNS library, which few commands use.
+    from services.operations import mail_domain  # noqa: PLC0415 - see above
+
     return mail_domain.check(
         mail_builder.domain_of(settings.mail_from),
         smtp_url=settings.smtp_url,

@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import dns.exception
 import httpcore2
-from dns.resolver import Resolver
 
 from services.errors import Invalid
 from services.webhooks import addresses
+
+if TYPE_CHECKING:
+    from dns.resolver import Resolver
 
 SECONDS = 10.0  # for a whole attempt: DNS, connecting, sending and the reply
 CONNECT_SECONDS = 4.0
@@ -59,13 +60,17 @@ class AddressNotAllowed(httpcore2.ConnectError):
     """The host name resolves to an address that we may not connect to."""
 
 
-def look_up(name: str, *, resolver: Resolver | None = None) -> Sequence[str]:
+def look_up(name: str, *, resolver: "Resolver | None" = None) -> Sequence[str]:
     """Returns the addresses of a name from DNS, without the machine's hosts file; () on failure."""
+    # Imported here: few processes send webhooks, and the library takes memory and time.
+    from dns.exception import DNSException  # noqa: PLC0415 - see above
+    from dns.resolver import Resolver  # noqa: PLC0415 - see above
+
     try:
         answers = (resolver or Resolver()).resolve_name(
             name, lifetime=LOOK_UP_SECONDS, search=False
         )
-    except dns.exception.DNSException:
+    except DNSException:
         return ()
     return tuple(answers.addresses())
 
