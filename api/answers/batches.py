@@ -10,6 +10,7 @@ from uuid import UUID
 from core import counters
 from services.assembly import Lobby
 from services.campaigns import petitions
+from services.errors import KeyInUse
 from services.signatures import confirming, keyed
 from services.signatures.confirming import Confirmation
 from services.signatures.recording import Outcome, SignatureRequest
@@ -19,18 +20,23 @@ def signature_recorder(lobby: Lobby) -> Callable[[Sequence[SignatureRequest]], l
     """Returns a function that records signatures, and returns an outcome for each."""
 
     def record(requests: Sequence[SignatureRequest]) -> list[Outcome]:
-        with lobby.database.write(is_public=False) as session:
-            outcomes = keyed.record(
-                session,
-                requests,
-                postcodes=lobby.postcodes.lookup,
-                keyring=lobby.keyring,
-                now=lobby.clock(),
-            )
+        try:
+            outcomes = _recorded(lobby, keyed.record_new, requests)
+        except KeyInUse:  # a request has come again: nothing of this batch is committed yet
+            outcomes = _recorded(lobby, keyed.record, requests)
         counters.SIGNATURES.inc(sum(each.is_new for each in outcomes))
         return outcomes
 
     return record
+
+
+def _recorded(
+    lobby: Lobby, record: Callable[..., list[Outcome]], requests: Sequence[SignatureRequest]
+) -> list[Outcome]:
+    """Records signatures in one transaction."""
+    postcodes, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
+    with lobby.database.write(is_public=False) as session:
+        return record(session, requests, postcodes=postcodes, keyring=keyring, now=now)
 
 
 class CountedConfirmation(NamedTuple):

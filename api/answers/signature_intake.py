@@ -1,6 +1,7 @@
 """Records signatures, for the API, its fast path, the dialect and the pages."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from api.answers.signed_answers import SignedAnswers
 from api.answers.state import AppState, state_of
 from api.schemas.signature import NewSignature
+from services.errors import LobbyError
 from services.keys.api_keys import Caller
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.idempotency import Attempt, KeyedRequest, StoredAnswer
@@ -66,6 +68,8 @@ async def sign_once(
     `services.traffic.idempotency` raise.
     """
     signed = state.public_answers.signed
+    with suppress(LobbyError):  # `record` has the error that a signer gets
+        await signed.fetch(slug)  # here, so that the transaction need not wait for it
 
     def answer(outcome: Outcome) -> StoredAnswer:
         found = content(signed.get(slug), outcome, caller, standing_id=standing_id)

@@ -25,6 +25,9 @@ from models.encryption import PrivateText
 # parameters at most.
 ROWS_PER_BLOCK = 50
 _SKIP_EXISTING = " ON CONFLICT DO NOTHING"
+_TRY_LOCK = (
+    "pg_try_advisory_xact_lock(('x' || encode(substring(new.{} FOR 8), 'hex'))::bit(64)::bigint)"
+)
 ColumnType = TypeEngine[Any]
 ColumnEncoder = Callable[[Sequence[Any]], list[Any]]
 """Converts the values of one column to what the database driver takes."""
@@ -101,13 +104,20 @@ def insert_columns(
     shared: Mapping[str, Any],
     *,
     skip_existing: bool,
+    lock_by: str = "",
 ) -> int:
     """Inserts rows that are given by column, and returns how many.
 
     `varying` has a list of values per column, all of one length; `shared` has columns with one
     value for all rows. A Uuid may be given as its hex digits. `skip_existing` as in `insert`.
+    With `lock_by`, the name of a varying column of bytes, it takes the lock of each row whose
+    number is the first 64 bits of that column, and skips rows whose lock another session has
+    (`services.database.engine.try_locks`).
     """
-    return _insert(session, table, varying, shared, _SKIP_EXISTING if skip_existing else "")
+    end = _SKIP_EXISTING if skip_existing else ""
+    if lock_by and session.connection().dialect.name == "postgresql":
+        end = f" WHERE {_TRY_LOCK.format(lock_by)}{end}"
+    return _insert(session, table, varying, shared, end)
 
 
 def update_columns(
@@ -165,11 +175,11 @@ def _insert(
     table: sa.Table,
     varying: Mapping[str, Sequence[Any]],
     shared: Mapping[str, Any],
-    on_conflict: str,
+    end: str,
 ) -> int:
     connection = session.connection()
     varying, shared = _move_equal_columns(varying, shared)
-    plan = _insert_plan(table, tuple(shared), tuple(varying), connection.dialect, on_conflict)
+    plan = _insert_plan(table, tuple(shared), tuple(varying), connection.dialect, end)
     columns = chain(([value] for value in shared.values()), varying.values())
     encoded = [encode(values) for encode, values in zip(plan.encoders, columns, strict=True)]
     shared_values = [value for (value,) in encoded[: plan.shared_count]]
@@ -207,7 +217,7 @@ def _insert_plan(
     shared: tuple[str, ...],
     varying: tuple[str, ...],
     dialect: Dialect,
-    on_conflict: str,
+    end: str,
 ) -> _InsertPlan:
     names = (*shared, *varying)
     types = tuple(table.c[name].type for name in names)
@@ -218,12 +228,13 @@ def _insert_plan(
         row, block = (
             _placeholders(len(shared), len(varying), count) for count in (1, ROWS_PER_BLOCK)
         )
-        statements = f"{head} VALUES {row}{on_conflict}", f"{head} VALUES {block}{on_conflict}"
+        statements = f"{head} VALUES {row}{end}", f"{head} VALUES {block}{end}"
     else:
         type_names = [_type_name(column_type, dialect) for column_type in types]
         scalars = "".join(f"%s::{name}, " for name in type_names[: len(shared)])
         arrays = ", ".join(f"%s::{name}[]" for name in type_names[len(shared) :])
-        statements = f"{head} SELECT {scalars}new.* FROM unnest({arrays}) AS new{on_conflict}", ""  # noqa: S608 - our names only
+        new = f"unnest({arrays}) AS new({', '.join(varying)})"
+        statements = f"{head} SELECT {scalars}new.* FROM {new}{end}", ""  # noqa: S608 - our names only
     return _InsertPlan(*statements, types, encoders, len(shared))
 
 

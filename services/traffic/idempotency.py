@@ -18,7 +18,8 @@ from sqlmodel import Session
 
 from models import IdempotencyKey, Keyring, Private
 from models.base import table_of
-from services.database.engine import insert, try_locks
+from services.database import bulk
+from services.database.engine import try_locks
 from services.errors import Invalid, KeyInUse, LobbyError
 
 KEPT_FOR = timedelta(hours=24)
@@ -41,7 +42,7 @@ class Attempt:
 
     @property
     def lock_id(self) -> int:
-        """The advisory lock of this key: 64 bits of the index, signed."""
+        """The advisory lock of this key: the first 64 bits of the index, signed."""
         return int.from_bytes(self.index[:8], "big", signed=True)
 
 
@@ -162,7 +163,7 @@ def look_up(
         elif row is not None:
             results.append(StoredAnswer(row.status, row.answer.text.encode(), is_replayed=True))
         elif earlier is not None or attempt.lock_id not in locked:
-            results.append(_in_use())
+            results.append(in_use())
         else:
             results.append(None)
             seen[attempt.index] = attempt.fingerprint
@@ -172,18 +173,25 @@ def look_up(
 def store(
     session: Session, answers: Sequence[tuple[Attempt, StoredAnswer]], *, now: datetime
 ) -> None:
-    """Store the answers to attempts that `look_up` reported as new."""
-    rows = [
-        {
-            "key_index": attempt.index,
-            "fingerprint": attempt.fingerprint,
-            "status": answer.status,
-            "answer": Private(_OWNER, answer.content.decode()),
-            "created_at": now,
-        }
-        for attempt, answer in answers
-    ]
-    insert(session, _key, rows)
+    """Stores the answers to attempts, whose keys stay locked until the transaction ends.
+
+    :raises KeyInUse: a key has an answer already, or another process is working on it; the
+        transaction must be rolled back
+    """
+    if not answers:
+        return
+    varying: dict[str, Sequence[Any]] = {
+        "key_index": [attempt.index for attempt, _ in answers],
+        "fingerprint": [attempt.fingerprint for attempt, _ in answers],
+        "status": [answer.status for _, answer in answers],
+        "answer": [Private(_OWNER, answer.content.decode()) for _, answer in answers],
+    }
+    shared = {"created_at": now}
+    stored = bulk.insert_columns(
+        session, _key, varying, shared, skip_existing=True, lock_by="key_index"
+    )
+    if stored < len(answers):
+        raise in_use()
 
 
 def delete_expired(session: Session, *, now: datetime, limit: int) -> int:
@@ -214,13 +222,14 @@ def _unexpired_rows(
 
 def _refusal(attempt: Attempt, earlier: bytes) -> LobbyError:
     if attempt.fingerprint == earlier:
-        return _in_use()
+        return in_use()
     message = (
         "This key came with another request before. Please give each request a key of its own."
     )
     return Invalid.field(FIELD, "idempotency_key_reused", message)
 
 
-def _in_use() -> KeyInUse:
+def in_use() -> KeyInUse:
+    """Returns the error for a key whose request has not ended yet."""
     message = "A request with this Idempotency-Key is still running. Please try again in a moment."
     return KeyInUse("idempotency_key_in_use", message, retry_after=1)
