@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from functools import cache
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -153,6 +154,8 @@ def _reason(error: Exception) -> str:
 
 @cache
 def _service() -> FastAPI:
+    if not structlog.is_configured():  # `lobby serve` has done it
+        logs.configure(is_final=True)
     return create_app(Settings())
 
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import uvicorn
 
 from cli.serving import SERVER
 from core import logs
+from core.settings import ROOT
 from tests.support.cli import Cli, Running, free_port, status_of, until
 from tests.support.wire import wait_until_it_serves
 from tools.forked_commands import Fork
@@ -86,3 +88,24 @@ def test_a_server_answers_while_nobody_reads_its_log_and_forgets_no_request(demo
         ids = ask(client, MANY)
         logged = ids_in(server.stderr)
         assert [next(logged) for _ in ids] == ids
+
+
+def test_uvicorn_alone_logs_as_lobby_serve_does_and_writes_no_path_with_a_token(demo: Cli) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "main:app", "--port", str(port)]
+    env = demo.environment | {"LOBBY_WORKER": "off"}
+    log = demo.folder / "log"
+    with log.open("w") as file:
+        server = subprocess.Popen(command, env=env, cwd=ROOT, stdout=file, stderr=file, text=True)
+    try:
+        until(lambda: status_of(port) == 200, server)
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            ids = ask(client, 2)
+            client.get("/confirm/a-token-of-somebody")
+        server.terminate()
+        server.wait(timeout=60)
+        assert list(ids_in(log.read_text().splitlines())) == ids
+        assert "a-token-of-somebody" not in log.read_text()
+    finally:
+        server.kill()
+        server.wait()
