@@ -68,9 +68,10 @@ fix: $(VENV)/.dev ## Fix what ruff can fix
 # These also measure an earlier version: make bench BEFORE=FOLDER
 bench: BEFORE_TOO := bench_intake bench_pages
 bench: $(VENV)/.dev ## Compare designs side by side; BEFORE=FOLDER adds the version in a folder
-	@for file in bench/bench_*.py; do name=$$(basename $${file%.py}); echo "== $$file"; \
+	@failed=; for file in bench/bench_*.py; do name=$$(basename $${file%.py}); echo "== $$file"; \
 		case " $(if $(BEFORE),$(BEFORE_TOO)) " in *" $$name "*) before="--before $(BEFORE)";; *) before=;; esac; \
-		$(BIN)/python -m bench.$$name $$before || exit 1; done
+		$(BIN)/python -m bench.$$name $$before || failed="$$failed $$name"; done; \
+		[ -z "$$failed" ] || { echo "These benches failed:$$failed" >&2; exit 1; }
 
 drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, migrate, rotate the secret, time answers, open every page, count everything again: look for faults
 	@$(BIN)/python -m drills
