@@ -161,18 +161,23 @@ def _restore(copy: _Copy, url: str) -> None:
     """
     with psycopg.connect(url) as connection:
         written = _written_tables(connection)
-        # Foreign keys are met again at the end.
-        connection.execute("SET LOCAL session_replication_role = replica")
+        if written:
+            # Foreign keys are met again at the end.
+            connection.execute("SET LOCAL session_replication_role = replica")
         for table, has_lost_rows in written.items():
             _restore_rows(connection, table, copy, has_lost_rows=has_lost_rows)
         _restore_sequences(connection, copy.template.sequences)
         if written:
             copy.transaction = _transaction(connection)
-        connection.commit()
-        # The counters of our own writes arrive before the next statement, which resets all.
-        connection.execute("SELECT pg_stat_force_next_flush()")
-        connection.commit()
-        connection.execute("SELECT pg_stat_reset()")
+            connection.commit()
+            _reset_counters(connection)
+
+
+def _reset_counters(connection: Connection) -> None:
+    # The counters of our own writes arrive before the next statement, which resets all.
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.commit()
+    connection.execute("SELECT pg_stat_reset()")
 
 
 def _written_tables(connection: Connection) -> dict[str, bool]:
