@@ -5,6 +5,7 @@ of twelve can read them.
 """
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def name_of(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
 
 
+@cache
 def every_text() -> dict[str, list[str]]:
     """Returns the texts of all files by the file's name."""
     templates = [*public_words.page_templates(), *public_words.mail_templates()]
