@@ -81,15 +81,33 @@ def ask(
     calls.sort(key=lambda call: (ORDER.index(call.method), call.path))
     cases_per_mode = max(1, cases // (2 * len(calls)))
     for call in track(calls, "Asking", disable=not shows_progress):
-        for mode in _modes_of(call):
+        for mode in modes_of(call.definition.raw):
             _ask_one(call, mode, service, cases_per_mode, number, report)
     return report
 
 
-def _modes_of(call: Any) -> list[GenerationMode]:
-    """A call without parameters and body has no invalid input."""
-    takes_some = bool(call.definition.raw.get("parameters") or "requestBody" in call.definition.raw)
-    return [GenerationMode.POSITIVE, *([GenerationMode.NEGATIVE] if takes_some else [])]
+def modes_of(operation: Mapping[str, Any]) -> list[GenerationMode]:
+    """Returns whether a call is sent valid input alone, or invalid input too.
+
+    A call without a body has no invalid input if its path takes nothing, or any text from anybody.
+    For each of the latter schemathesis would make hundreds of cases, and send none.
+    """
+    parameters = operation.get("parameters", ())
+    is_of_text = all(map(_takes_any_text, parameters)) and (_is_open(operation) or not parameters)
+    has_invalid = "requestBody" in operation or not is_of_text
+    return [GenerationMode.POSITIVE, *([GenerationMode.NEGATIVE] if has_invalid else [])]
+
+
+def _is_open(operation: Mapping[str, Any]) -> bool:
+    """Returns whether a call can be made without a key."""
+    ways = operation["security"]
+    return not ways or {} in ways
+
+
+def _takes_any_text(parameter: Mapping[str, Any]) -> bool:
+    schema = parameter["schema"]
+    has_limits = bool(schema.keys() - {"type", "title", "description", "example", "examples"})
+    return parameter["in"] == "path" and schema.get("type") == "string" and not has_limits
 
 
 def _ask_one(
@@ -133,10 +151,10 @@ def _few(cases: int) -> Callable[[Any], Any]:
 
 def _headers(operation: dict[str, Any], service: LiveService) -> dict[str, str]:
     """Returns the header with what a call needs: a key, the token of the metrics, or nothing."""
-    ways = operation["security"]
-    if not ways or {} in ways:
+    if _is_open(operation):
         return {}
-    token = service.metrics_token if METRICS_SCHEME in ways[0] else service.key
+    is_metrics = METRICS_SCHEME in operation["security"][0]
+    token = service.metrics_token if is_metrics else service.key
     return {"Authorization": f"Bearer {token}"}
 
 

@@ -2,10 +2,12 @@
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from schemathesis import GenerationMode
 
-from drills.contract import ask
+from drills.contract import ask, modes_of
 from services.assembly import Lobby
 from tools.live_service import LiveService, serving
 
@@ -50,3 +52,27 @@ def test_an_answer_that_is_other_than_the_document_says_is_found(service: LiveSe
         ("GET /v1/postcodes/{postcode}", "status_code_conformance"),
         ("GET /v1/petitions/{slug}", "response_schema_conformance"),
     }
+
+
+TEXT = {"type": "string", "title": "Slug"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "has_invalid"),
+    [
+        ({}, False),
+        ({"parameters": [{"in": "path", "schema": TEXT}]}, False),
+        ({"parameters": [{"in": "path", "schema": TEXT}], "requestBody": {}}, True),
+        ({"parameters": [{"in": "path", "schema": TEXT | {"maxLength": 9}}]}, True),
+        ({"parameters": [{"in": "path", "schema": {"type": "integer"}}]}, True),
+        ({"parameters": [{"in": "path", "schema": {"anyOf": [TEXT]}}]}, True),
+        ({"parameters": [{"in": "query", "schema": TEXT}]}, True),
+        ({"parameters": [{"in": "path", "schema": TEXT}], "security": [{"key": []}]}, True),
+        ({"parameters": [{"in": "path", "schema": TEXT}], "security": [{"key": []}, {}]}, False),
+        ({"security": [{"key": []}]}, False),
+    ],
+)
+def test_invalid_input_is_sent_wherever_there_is_some(
+    operation: dict[str, Any], has_invalid: bool
+) -> None:
+    assert (GenerationMode.NEGATIVE in modes_of({"security": []} | operation)) is has_invalid
