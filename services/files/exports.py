@@ -2,14 +2,17 @@
 
 Each page is read in its own transaction, which ends before the page is sent. A slow or vanished
 client therefore holds no connection, snapshot or journal, and each row is shown as it was when its
-page was read. Pages are in the order of ids: a row that exists when the export begins, and matches
-throughout, is in the file exactly once. Exports of changes are in the order of the changes.
+page was read. While a page is decrypted the next one is read, and waits in memory, encrypted.
+
+Pages are in the order of ids: a row that exists when the export begins, and matches throughout, is
+in the file exactly once. Exports of changes are in the order of the changes.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +22,7 @@ from sqlmodel import Session
 
 from models import Keyring
 from services.database.engine import Database, fetch_in_binary
-from services.files import export_lines, value_lines
+from services.files import encrypted_pages, export_lines, value_lines
 from services.files.csv_writing import csv_text
 from services.files.export_lines import Column, EncryptedColumn, FileFormat, PlainColumn
 
@@ -115,9 +118,19 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _ExportPage:
-    text: str
+    """A page as it was read. `write` makes its lines."""
+
     rows: int
     last: str | None
+    write: Callable[[], str]
+
+    def chunk(self) -> Chunk:
+        return Chunk(self.write().encode() if self.rows else b"", self.rows)
+
+    def end(self, size: int, *, has_time: bool) -> _Place | None:
+        """Returns the place of the last row; None if no page follows."""
+        is_full = self.last is not None and self.rows == size
+        return _Place.read(self.last or "", has_time=has_time) if is_full else None
 
 
 _PageReader = Callable[[Session, _Place], _ExportPage]
@@ -147,19 +160,19 @@ def chunks(
 ) -> Chunks:
     """Yields the file in chunks of `size` rows: at least one chunk, in CSV with a header first.
 
-    Each chunk is read when the caller asks for it. The keyring is used only if the export has
-    personal data or opened rows.
+    Each chunk is read when the caller asks for it, or with personal data for the chunk before it.
+    The keyring is used only if the export has personal data or opened rows.
 
     :raises Unavailable: data cannot be decrypted
     """
-    header = csv_text(export.names, ()) if form is FileFormat.CSV else ""
+    header = csv_text(export.names, ()).encode() if form is FileFormat.CSV else b""
     is_empty = True
-    for page in _pages(database, export, form, size, keyring):
-        if page.rows:
-            yield Chunk((header + page.text).encode(), page.rows)
-            header, is_empty = "", False
+    for chunk in _chunks(database, export, form, size, keyring):
+        if chunk.rows:
+            yield Chunk(header + chunk.content, chunk.rows)
+            header, is_empty = b"", False
     if is_empty:
-        yield Chunk(header.encode(), 0)
+        yield Chunk(header, 0)
 
 
 def logged(unlogged: Chunks, export: Export, *, by: str, form: FileFormat) -> Chunks:
@@ -185,33 +198,53 @@ def logged(unlogged: Chunks, export: Export, *, by: str, form: FileFormat) -> Ch
         )
 
 
-def _pages(
+def _chunks(
     database: Database, export: Export, form: FileFormat, size: int | None, keyring: Keyring
-) -> Iterator[_ExportPage]:
+) -> Iterator[Chunk]:
     encrypted_size = size or ENCRYPTED_PAGE_SIZE
     first = _Place(time=export.changes.since if export.changes else None)
     if export.is_personal:
         read = _encrypted_page_reader(database, export, form, encrypted_size, keyring)
-        yield from _pages_of(database, read, encrypted_size, first)
+        yield from _chunks_ahead(database, read, encrypted_size, first)
     else:
         plain_size = size or PLAIN_PAGE_SIZE
         read = _plain_page_reader(database, export, form, plain_size)
-        yield from _pages_of(database, read, plain_size, first)
+        yield from _chunks_of(database, read, plain_size, first)
     if export.opened:
         read = _opened_page_reader(export, export.opened, form, encrypted_size, keyring)
-        yield from _pages_of(database, read, encrypted_size, _Place())
+        yield from _chunks_of(database, read, encrypted_size, _Place())
 
 
-def _pages_of(
-    database: Database, read: _PageReader, size: int, first: _Place
-) -> Iterator[_ExportPage]:
+def _chunks_of(database: Database, read: _PageReader, size: int, first: _Place) -> Iterator[Chunk]:
     after: _Place | None = first
     while after is not None:
-        with database.read() as session:
-            page = read(session, after)
-        is_full = page.last is not None and page.rows == size
-        after = _Place.read(page.last or "", has_time=first.time is not None) if is_full else None
-        yield page
+        page = _page_behind(after, database, read)
+        after = page.end(size, has_time=first.time is not None)
+        yield page.chunk()
+
+
+def _chunks_ahead(
+    database: Database, read: _PageReader, size: int, first: _Place
+) -> Iterator[Chunk]:
+    """Yields pages that take time to write: a thread reads the next page meanwhile.
+
+    The thread ends before a page is yielded, so that nothing remains of an export that ends early.
+    If it fails, its error is raised when its page is asked for.
+    """
+    page = _page_behind(first, database, read)
+    while after := page.end(size, has_time=first.time is not None):
+        with ThreadPoolExecutor(1, "export") as thread:
+            following = thread.submit(_page_behind, after, database, read)
+            chunk = page.chunk()
+        del page  # one page in memory is enough while a client is slow
+        yield chunk
+        page = following.result()
+    yield page.chunk()
+
+
+def _page_behind(place: _Place, database: Database, read: _PageReader) -> _ExportPage:
+    with database.read() as session:
+        return read(session, place)
 
 
 def _plain_page_reader(
@@ -228,7 +261,7 @@ def _plain_page_reader(
 
     def read(session: Session, after: _Place) -> _ExportPage:
         text, rows, last = session.connection().execute(statement, after.values).one()
-        return _ExportPage(text or "", rows, last)
+        return _ExportPage(rows, last, lambda: text or "")
 
     return read
 
@@ -236,26 +269,29 @@ def _plain_page_reader(
 def _encrypted_page_reader(
     database: Database, export: Export, form: FileFormat, size: int, keyring: Keyring
 ) -> _PageReader:
-    """Makes a reader that decrypts columns; the database formats the plain columns between them."""
-    is_sqlite = database.is_sqlite
-    parts = _parts(export, form, is_sqlite)
-    sources = (source for source, _ in parts)
-    statement = _page_statement(export, *sources, limit=size, is_sqlite=is_sqlite)
-    line_break = f"{form.end}{form.begin}"
+    """Makes a reader of pages that are decrypted when they are written."""
+    parts = encrypted_pages.parts_of(export.columns, form, is_sqlite=database.is_sqlite)
+    # Named by place: two columns may have one source.
+    sources = [part.source.label(f"part_{place}") for place, part in enumerate(parts)]
+    statement = _page_statement(export, *sources, limit=size, is_sqlite=database.is_sqlite)
 
-    def read(session: Session, after: _Place) -> _ExportPage:
+    def write(columns: Iterable[Sequence[Any]]) -> str:
+        return encrypted_pages.lines(parts, tuple(columns), form, keyring)
+
+    def read_rows(session: Session, after: _Place) -> _ExportPage:
         fetch_in_binary(session)
         rows = session.connection().execute(statement, after.values).all()
-        if not rows:
-            return _ExportPage("", 0, None)
-        texts = [
-            column.cells(values, form, keyring) if column else values
-            for (_, column), values in zip(parts, zip(*rows, strict=True), strict=False)
-        ]
-        lines = line_break.join(map(",".join, zip(*texts, strict=True)))
-        return _ExportPage(f"{form.begin}{lines}{form.end}", len(rows), rows[-1].last)
+        columns = islice(zip(*rows, strict=True), len(parts))
+        return _ExportPage(len(rows), rows[-1].last if rows else None, lambda: write(columns))
 
-    return read
+    joined = encrypted_pages.in_one_row(parts, statement)
+
+    def read_one_row(session: Session, after: _Place) -> _ExportPage:
+        *values, rows, last = session.connection().execute(joined, after.values).one()
+        columns = (part.split(whole) for part, whole in zip(parts, values, strict=True))
+        return _ExportPage(rows, last, lambda: write(columns))
+
+    return read_one_row if database.is_sqlite else read_rows
 
 
 def _opened_page_reader(
@@ -266,30 +302,9 @@ def _opened_page_reader(
     def read(session: Session, after: _Place) -> _ExportPage:
         rows = opened.read(session, after.id, size, keyring)
         text = value_lines.lines(export.columns, (values for _, values in rows), form)
-        return _ExportPage(text, len(rows), str(rows[-1][0]) if rows else None)
+        return _ExportPage(len(rows), str(rows[-1][0]) if rows else None, lambda: text)
 
     return read
-
-
-def _parts(
-    export: Export, form: FileFormat, is_sqlite: bool
-) -> list[tuple[export_lines.Sql, EncryptedColumn | None]]:
-    """Returns the SQL to select: each encrypted column, and the plain columns between as one text.
-
-    An encrypted column comes with its SQL, to decrypt its values; None comes with plain columns.
-    """
-    parts: list[tuple[export_lines.Sql, EncryptedColumn | None]] = []
-    for is_plain, group in groupby(export.columns, lambda column: isinstance(column, PlainColumn)):
-        columns = tuple(group)
-        if is_plain:
-            plain = [column for column in columns if isinstance(column, PlainColumn)]
-            parts.append((export_lines.segment(plain, form, is_sqlite=is_sqlite), None))
-        parts += [
-            (column.encrypted_value, column)
-            for column in columns
-            if isinstance(column, EncryptedColumn)
-        ]
-    return parts
 
 
 def _page_statement(
