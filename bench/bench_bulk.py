@@ -30,6 +30,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from bench import servers
+from bench.intake.load import DOMAINS
 from core import garbage, logs
 from core.settings import ROOT, Settings
 from models import Scope
@@ -276,7 +277,7 @@ def _people(count: int) -> list[Row]:
     return [
         {
             "name": f"Anna Example {number}",
-            "email": f"anna.{tag}.{number}@example.org",
+            "email": f"anna.{tag}.{number}@{DOMAINS[number % len(DOMAINS)]}",
             "postcode": POSTCODES[number % len(POSTCODES)],
             "consents": {"updates": True} if number % 2 else {},
         }
