@@ -21,9 +21,9 @@ def signature_recorder(lobby: Lobby) -> Callable[[Sequence[SignatureRequest]], l
 
     def record(requests: Sequence[SignatureRequest]) -> list[Outcome]:
         try:
-            outcomes = _recorded(lobby, keyed.record_new, requests)
+            outcomes = _recorded(lobby, requests, look_up=False)
         except KeyInUse:  # a request has come again: nothing of this batch is committed yet
-            outcomes = _recorded(lobby, keyed.record, requests)
+            outcomes = _recorded(lobby, requests, look_up=True)
         counters.SIGNATURES.inc(sum(each.is_new for each in outcomes))
         return outcomes
 
@@ -31,12 +31,18 @@ def signature_recorder(lobby: Lobby) -> Callable[[Sequence[SignatureRequest]], l
 
 
 def _recorded(
-    lobby: Lobby, record: Callable[..., list[Outcome]], requests: Sequence[SignatureRequest]
+    lobby: Lobby, requests: Sequence[SignatureRequest], *, look_up: bool
 ) -> list[Outcome]:
     """Records signatures in one transaction."""
-    postcodes, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
     with lobby.database.write(is_public=False) as session:
-        return record(session, requests, postcodes=postcodes, keyring=keyring, now=now)
+        return keyed.record(
+            session,
+            requests,
+            postcodes=lobby.postcodes.lookup,
+            keyring=lobby.keyring,
+            now=lobby.clock(),
+            look_up=look_up,
+        )
 
 
 class CountedConfirmation(NamedTuple):

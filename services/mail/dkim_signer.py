@@ -87,14 +87,12 @@ class DkimSigner:
         """
         # Imported here: it takes a DNS library with it, and most processes sign nothing.
         import dkim  # type: ignore[import-untyped]  # noqa: PLC0415 - see above; it has no types
-        from dkim.canonicalization import (  # type: ignore[import-untyped]  # noqa: PLC0415
-            CanonicalizationPolicy,
-        )
+        from dkim import canonicalization  # noqa: PLC0415 - see above
 
         # For either kind of key: with this algorithm dkimpy calls `_DkimpyKey.sign`.
         message = dkim.DKIM(content, signature_algorithm=b"ed25519-sha256")
         message.hasher = hashlib.sha256
-        policy = CanonicalizationPolicy.from_c_value(_CANONICAL)
+        policy = canonicalization.CanonicalizationPolicy.from_c_value(_CANONICAL)
         body = hashlib.sha256(policy.canonicalize_body(message.body)).digest()
         present = {name.lower() for name, _ in message.headers}
         signed = (*(name for name in HEADERS if name in present), b"from")

@@ -15,28 +15,6 @@ from services.traffic import idempotency
 Write = Callable[[Sequence[SignatureRequest]], list[Outcome]]
 
 
-def record_new(
-    session: Session,
-    requests: Sequence[SignatureRequest],
-    *,
-    postcodes: Lookup,
-    keyring: Keyring,
-    now: datetime,
-) -> list[Outcome]:
-    """Works like `record` for requests whose keys are all new, as they nearly always are.
-
-    It looks up no keys: they cost one statement per batch, where `record` needs three, four on
-    PostgreSQL.
-
-    :raises KeyInUse: a key may have an answer; the transaction must be rolled back
-    """
-    write = partial(recording.record, session, postcodes=postcodes, keyring=keyring, now=now)
-    outcomes = _recorded(session, requests, write, now)
-    if any(each.keyed and outcome.error for each, outcome in zip(requests, outcomes, strict=True)):
-        raise idempotency.in_use()  # an earlier request with this key may have an answer
-    return outcomes
-
-
 def record(
     session: Session,
     requests: Sequence[SignatureRequest],
@@ -44,16 +22,23 @@ def record(
     postcodes: Lookup,
     keyring: Keyring,
     now: datetime,
+    look_up: bool = True,
 ) -> list[Outcome]:
     """Works like `recording.record`, but a request with an idempotency key is recorded only once.
 
-    Its outcome has the stored `answer`.
+    Its outcome has the stored `answer`. Nearly all keys are new: without `look_up` they cost one
+    statement per batch, with it two, three on PostgreSQL.
+
+    :raises KeyInUse: another process has stored an answer meanwhile, or without `look_up` a key may
+        have one; the transaction must be rolled back
     """
     write = partial(recording.record, session, postcodes=postcodes, keyring=keyring, now=now)
-    stored = _stored_outcomes(session, requests, now)
+    stored = _stored_outcomes(session, requests, now) if look_up else {}
     remaining = [position for position in range(len(requests)) if position not in stored]
     recorded = _recorded(session, [requests[position] for position in remaining], write, now)
     outcomes = stored | dict(zip(remaining, recorded, strict=True))
+    if not look_up and any(each.keyed and outcomes[at].error for at, each in enumerate(requests)):
+        raise idempotency.in_use()  # an earlier request with this key may have an answer
     return [outcomes[position] for position in range(len(requests))]
 
 

@@ -450,7 +450,7 @@ def _stored_answer(outcome: Outcome) -> StoredAnswer:
 
 
 def record_keyed_in_session(
-    session: Session, lobby: Lobby, requests: Sequence[SignatureRequest]
+    session: Session, lobby: Lobby, requests: Sequence[SignatureRequest], *, look_up: bool = True
 ) -> list[Outcome]:
     return keyed.record(
         session,
@@ -458,25 +458,14 @@ def record_keyed_in_session(
         postcodes=lobby.postcodes.lookup,
         keyring=lobby.keyring,
         now=lobby.clock(),
-    )
-
-
-def record_new_in_session(
-    session: Session, lobby: Lobby, requests: Sequence[SignatureRequest]
-) -> list[Outcome]:
-    return keyed.record_new(
-        session,
-        requests,
-        postcodes=lobby.postcodes.lookup,
-        keyring=lobby.keyring,
-        now=lobby.clock(),
+        look_up=look_up,
     )
 
 
 def record_keyed(lobby: Lobby, *requests: SignatureRequest) -> list[Outcome]:
     """Records a batch as the API does: as if all keys were new, and if one is not, again."""
     with suppress(KeyInUse), lobby.database.write() as session:
-        return record_new_in_session(session, lobby, requests)
+        return record_keyed_in_session(session, lobby, requests, look_up=False)
     with lobby.database.write() as session:
         return record_keyed_in_session(session, lobby, requests)
 
@@ -620,11 +609,10 @@ def test_a_batch_that_is_cut_off_leaves_neither_submissions_nor_keys(lobby: Lobb
 
 
 def test_a_batch_of_new_keys_is_recorded_the_same_with_and_without_a_look_up(lobby: Lobby) -> None:
-    ways = (record_new_in_session, record_keyed_in_session)
-    for way, start in zip(ways, (0, 10), strict=True):
+    for look_up, start in ((False, 0), (True, 10)):
         batch = [with_key(lobby, f"k{start + n}", person(start + n)) for n in range(5)]
         with assert_rows_added(lobby, submissions=5), lobby.database.write() as session:
-            outcomes = way(session, lobby, batch)
+            outcomes = record_keyed_in_session(session, lobby, batch, look_up=look_up)
         assert replayed(outcomes) == [False] * 5
         assert contents(outcomes) == [_stored_answer(outcome).content for outcome in outcomes]
     assert key_count(lobby) == 10
@@ -643,7 +631,7 @@ def test_a_batch_without_a_look_up_is_undone_if_a_key_may_have_an_answer(
     batch = [with_key(lobby, "b", person(1)), anna, *([anna] if case == "twice" else [])]
     keys = key_count(lobby)
     with assert_rows_added(lobby), pytest.raises(KeyInUse), lobby.database.write() as session:
-        record_new_in_session(session, lobby, batch)
+        record_keyed_in_session(session, lobby, batch, look_up=False)
     assert key_count(lobby) == keys
 
 
@@ -667,16 +655,15 @@ def test_a_key_that_another_process_works_on_is_waited_for_with_sqlite(
     assert replayed(ours) == [not fails, False]
 
 
-@pytest.mark.parametrize("is_looked_up", [True, False])
+@pytest.mark.parametrize("look_up", [True, False])
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_a_key_that_another_process_works_on_is_in_use_and_its_batch_goes_on(
-    lobby: Lobby, second_database: Database, is_looked_up: bool
+    lobby: Lobby, second_database: Database, look_up: bool
 ) -> None:
     anna, ben = with_key(lobby, "a", ANNA), with_key(lobby, "b", person(1))
-    way = record_keyed_in_session if is_looked_up else record_new_in_session
     with assert_rows_added(lobby, submissions=2):
         with second_database.write() as session:
-            theirs = way(session, lobby, [anna])
+            theirs = record_keyed_in_session(session, lobby, [anna], look_up=look_up)
             ours = record_keyed(lobby, anna, ben)
         assert [type(outcome.error) for outcome in ours] == [KeyInUse, type(None)]
         again = record_keyed(lobby, anna, ben)
@@ -807,7 +794,8 @@ def test_keys_take_as_many_statements_more_whatever_the_size(lobby: Lobby) -> No
     assert few == many
     assert many.total() == plain.total() + (2 if lobby.database.is_sqlite else 3)
     new = count_statements(
-        lobby, lambda session: record_new_in_session(session, lobby, batch(400, 1000))
+        lobby,
+        lambda session: record_keyed_in_session(session, lobby, batch(400, 1000), look_up=False),
     )
     assert new.total() == plain.total() + 1, "without a look-up"
     replays = act(batch(400, 100))
